@@ -1,0 +1,85 @@
+# vouch_component(NAME
+#   BASE <folder>        folder below the top level that holds include/ and src/ (default: NAME)
+#   HEADERS ...          public headers, relative to <folder>/include
+#   SOURCES ...          private sources, relative to <folder>
+#   DEPENDS ...          other components by their bare name, or imported targets
+#   PRIVATE_DEPENDS ...  the same for what public headers do not show
+#   [NO_INSTALL])        built here, not part of the package
+#
+# Makes the library vouch_NAME with alias vouch::NAME. A component sees only the include
+# directories of what it names in DEPENDS, so an include against the layering does not compile.
+function(vouch_component name)
+  cmake_parse_arguments(PARSE_ARGV 1 arg "NO_INSTALL" "BASE" "HEADERS;SOURCES;DEPENDS;PRIVATE_DEPENDS")
+  if(NOT arg_BASE)
+    set(arg_BASE ${name})
+  endif()
+  set(base ${PROJECT_SOURCE_DIR}/${arg_BASE})
+  set(target vouch_${name})
+
+  list(TRANSFORM arg_HEADERS PREPEND ${base}/include/)
+  list(TRANSFORM arg_SOURCES PREPEND ${base}/)
+  if(arg_SOURCES)
+    set(scope PUBLIC)
+    add_library(${target} STATIC)
+    target_sources(${target} PRIVATE ${arg_SOURCES})
+    target_include_directories(${target} PRIVATE ${base}/src)
+    vouch_warnings(${target})
+  else()
+    set(scope INTERFACE)
+    add_library(${target} INTERFACE)
+  endif()
+  add_library(vouch::${name} ALIAS ${target})
+
+  target_sources(${target} ${scope} FILE_SET HEADERS BASE_DIRS ${base}/include FILES ${arg_HEADERS})
+  target_compile_features(${target} ${scope} cxx_std_20)
+  # Equal inputs give equal outputs on every compiler: no fused multiply-add behind our back.
+  target_compile_options(${target} ${scope} $<BUILD_INTERFACE:-ffp-contract=off>)
+  set_target_properties(${target} PROPERTIES
+    EXPORT_NAME ${name}
+    VERIFY_INTERFACE_HEADER_SETS ON
+    POSITION_INDEPENDENT_CODE ON)
+
+  foreach(visibility IN ITEMS DEPENDS PRIVATE_DEPENDS)
+    foreach(dependency IN LISTS arg_${visibility})
+      if(TARGET vouch_${dependency})
+        set(dependency vouch_${dependency})
+      endif()
+      if(visibility STREQUAL "DEPENDS")
+        target_link_libraries(${target} ${scope} ${dependency})
+      else()
+        target_link_libraries(${target} PRIVATE ${dependency})
+      endif()
+    endforeach()
+  endforeach()
+
+  if(NOT arg_NO_INSTALL)
+    install(TARGETS ${target} EXPORT vouchTargets FILE_SET HEADERS COMPONENT ${name})
+    set_property(GLOBAL APPEND PROPERTY VOUCH_INSTALLED_COMPONENTS ${name})
+  endif()
+endfunction()
+
+# Strict warnings, private to our own targets. VOUCH_WERROR makes them errors (the dev preset does).
+function(vouch_warnings target)
+  target_compile_options(${target} PRIVATE
+    -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wsign-conversion -Wold-style-cast
+    -Wnon-virtual-dtor -Woverloaded-virtual -Wcast-align -Wdouble-promotion -Wimplicit-fallthrough
+    -Wswitch -Wundef -Wformat=2
+    $<$<CXX_COMPILER_ID:GNU>:-Wduplicated-cond -Wlogical-op -Wno-missing-field-initializers>
+    $<$<CXX_COMPILER_ID:Clang>:-Wno-missing-field-initializers>)
+  if(VOUCH_WERROR)
+    target_compile_options(${target} PRIVATE -Werror)
+  endif()
+endfunction()
+
+# vouch_program(NAME SOURCES ... DEPENDS ...): an executable with our warnings.
+function(vouch_program name)
+  cmake_parse_arguments(PARSE_ARGV 1 arg "" "OUTPUT_NAME" "SOURCES;DEPENDS")
+  add_executable(${name} ${arg_SOURCES})
+  target_compile_features(${name} PRIVATE cxx_std_20)
+  target_compile_options(${name} PRIVATE -ffp-contract=off)
+  target_link_libraries(${name} PRIVATE ${arg_DEPENDS})
+  if(arg_OUTPUT_NAME)
+    set_target_properties(${name} PROPERTIES OUTPUT_NAME ${arg_OUTPUT_NAME})
+  endif()
+  vouch_warnings(${name})
+endfunction()

@@ -1,0 +1,1 @@
+# Install rules and package files. Filled in together with tests/package_test.
