@@ -1,0 +1,168 @@
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <type_traits>
+#include <variant>
+
+#include "vouch/detector/ids.h"
+#include "vouch/detector/time.h"
+
+namespace vouch {
+
+/// Most nodes that one roster may hold, the node itself included. Fixed at compile time so that a
+/// message is one trivially copyable object and always fits one datagram (kMaxDatagram).
+inline constexpr std::size_t kMaxNodes = 16;
+
+/// Most groups whose records travel in one heartbeat.
+inline constexpr std::size_t kMaxGroupsPerHeartbeat = 4;
+
+/// An instant of some node's clock as it travels. Only the node that wrote it can read it: nobody
+/// compares the clocks of two nodes. 0 means "none".
+using ClockStamp = Strong<struct ClockStampTag, std::int64_t>;
+
+/// A duration as it travels: microseconds, saturating at about 71 minutes.
+using WireMicros = Strong<struct WireMicrosTag, std::uint32_t>;
+
+/// `d` in whole microseconds, rounded down (a remaining time may be understated, never overstated),
+/// clamped to what the wire holds.
+[[nodiscard]] constexpr WireMicros to_wire(Duration d) {
+  const std::int64_t micros = d.count() / 1000;
+  if (micros <= 0) return WireMicros{0};
+  if (micros >= 0xffffffffLL) return WireMicros{0xffffffffU};
+  return WireMicros{static_cast<std::uint32_t>(micros)};
+}
+
+[[nodiscard]] constexpr Duration from_wire(WireMicros micros) {
+  return std::chrono::microseconds(micros.value());
+}
+
+/// Who speaks. Every message starts with it.
+struct Sender {
+  NodeId node{};
+  Incarnation incarnation{};
+
+  friend bool operator==(const Sender&, const Sender&) = default;
+};
+
+/// What the sender of a heartbeat knows first-hand of one other node: one cell of its row in the
+/// group's directed reachability matrix, and one entry of its support vector.
+struct PeerReport {
+  NodeId peer{};
+  WireMicros support{};      ///< How long the peer's promise to the sender still runs.
+  bool hears = false;        ///< The sender hears the peer: its detector trusts it.
+  bool is_heard = false;     ///< The peer's echoes prove that it hears the sender.
+
+  friend bool operator==(const PeerReport&, const PeerReport&) = default;
+};
+
+/// What makes a candidate better than another, in this order (rule L4): may lead and reaches a
+/// quorum, log position, priority, number of consenters, lower id.
+struct Candidacy {
+  LogPosition log{};
+  std::uint16_t priority = 0;
+  std::uint8_t consenters = 0;  ///< Voters, itself included, that it reaches both ways and whose log is not longer.
+  bool may_lead = false;        ///< Eligible: not drained, not a witness, work moves.
+  bool electable = false;       ///< May lead, and its consenters are a quorum.
+
+  friend bool operator==(const Candidacy&, const Candidacy&) = default;
+};
+
+/// What the sender of a heartbeat says about one group.
+struct GroupRecord {
+  GroupId group{};
+  ConfigEpoch epoch{};
+  Term term{};             ///< Newest term that the sender knows.
+  NodeId leader{};         ///< Leader of that term as far as the sender knows, or kNobody.
+  Term claim{};            ///< Not 0: "I lead at this term" (the claim).
+  WireMicros lease{};      ///< With a claim: how long its quorum lease still runs.
+  WireMicros pending_age{};///< With a claim: age of the oldest uncommitted work; 0 = nothing pending.
+  Term abdicated{};        ///< Newest term that the sender led or stood for and has given up for good.
+  Candidacy candidacy{};
+  bool withheld = false;   ///< The sender makes the receiver no promise for this group.
+
+  friend bool operator==(const GroupRecord&, const GroupRecord&) = default;
+};
+
+/// "I am here", from one node to one other, once per heartbeat interval and when something changed.
+///
+/// It is an acknowledgement too: `echo` and `promised` answer the receiver's newest heartbeats. One
+/// message carries both, so a node sends (peers) datagrams per interval whatever it leads.
+struct Heartbeat {
+  Sender from{};
+  Seq seq{};
+  ClockStamp sent_at{};            ///< The sender's clock when it sent this.
+  Incarnation echo_incarnation{};  ///< Incarnation of the receiver to which the next two belong.
+  ClockStamp echo{};               ///< `sent_at` of the receiver's newest heartbeat that arrived.
+  ClockStamp promised{};           ///< `sent_at` of the receiver's newest heartbeat that earned a promise.
+  bool sick = false;               ///< The sender knows that it is itself slow: it does not judge others.
+  std::uint8_t report_count = 0;
+  std::uint8_t group_count = 0;
+  std::array<PeerReport, kMaxNodes - 1> reports{};
+  std::array<GroupRecord, kMaxGroupsPerHeartbeat> groups{};
+};
+
+/// Asks one peer about a leader that the sender suspects, or about a group without a leader.
+///
+/// `round` lives as long as the suspicion; a retry raises `attempt` (rule L5).
+struct ConfirmRequest {
+  Sender from{};
+  GroupId group{};
+  ConfigEpoch epoch{};
+  Nonce round{};
+  std::uint32_t attempt = 0;
+  NodeId subject{};                  ///< The suspected leader, or kNobody.
+  Incarnation subject_incarnation{};
+  Term term{};                       ///< Newest term that the asker knows.
+  WireMicros hold{};                 ///< For how long a consent is asked to bind.
+  bool wants_consent = false;        ///< False: only evidence is asked for; the asker would not campaign.
+  bool sick = false;
+  Candidacy candidacy{};             ///< Of the asker.
+};
+
+/// Why a responder consents, or does not.
+enum class Answer : std::uint8_t {
+  kConsent,        ///< No promise binds me and you are the best candidate that I know; I am bound to you for the hold.
+  kNotAsked,       ///< The request did not ask for consent; this is what I know.
+  kLeading,        ///< I am the leader and my quorum lease runs: evidence about myself.
+  kPromised,       ///< My promise to a leader still runs (`promise` says how long).
+  kEndorseOther,   ///< Another candidate is better (`endorses`).
+  kHeld,           ///< I consented to another candidate a moment ago (`promise` says how long that binds).
+  kNewerTerm,      ///< Your term is old.
+  kJustStarted,    ///< I restarted and may have promised before; I consent to nothing yet (`promise`).
+  kSick,           ///< I am slow myself; do not count my judgement.
+  kNotVoter,       ///< One of us has no vote in this group, or our membership versions differ.
+};
+inline constexpr std::uint8_t kAnswerCount = 10;
+
+/// The answer to a ConfirmRequest: consent, or what speaks against it.
+struct ConfirmReply {
+  Sender from{};
+  GroupId group{};
+  ConfigEpoch epoch{};
+  Nonce round{};
+  std::uint32_t attempt = 0;
+  NodeId subject{};
+  Incarnation subject_incarnation{};
+  Term term{};                        ///< Newest term that the responder knows.
+  NodeId leader{};                    ///< Leader of that term as far as it knows, or kNobody.
+  Incarnation leader_incarnation{};
+  Answer answer = Answer::kNotAsked;
+  WireMicros evidence{};              ///< First-hand: that leader's quorum lease is proved to run this long. 0 = none.
+  WireMicros promise{};               ///< How long the responder is still bound to somebody.
+  NodeId endorses{};                  ///< The best candidate that the responder knows, or kNobody.
+  bool sick = false;
+  LogPosition log{};
+};
+
+/// Everything that the core sends to another node's core.
+using Message = std::variant<Heartbeat, ConfirmRequest, ConfirmReply>;
+
+static_assert(std::is_trivially_copyable_v<Message>);
+static_assert(sizeof(Message) <= 896, "a message is copied on every hop of the simulator");
+
+/// The sender that every message names.
+[[nodiscard]] const Sender& sender_of(const Message& message);
+
+}  // namespace vouch

@@ -1,0 +1,98 @@
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "vouch/detector/detector.h"
+#include "vouch/detector/ids.h"
+#include "vouch/detector/result.h"
+#include "vouch/detector/time.h"
+
+namespace vouch {
+
+/// How a new leader makes sure that no earlier lease still runs (rule S8).
+enum class LeaseMode : std::uint8_t {
+  kRefuse,   ///< Voters refuse their vote until their promise has run out. Default.
+  kWaitOut,  ///< Voters vote at once and say how long they are bound; the winner waits it out.
+};
+
+/// What a starting node must assume of the promises of its earlier life (rule S7).
+enum class BootMode : std::uint8_t {
+  kRestarted,  ///< It may have promised a moment ago: consents to nothing for one promise. Default.
+  kFirstBoot,  ///< The node has never run before, or its promises are known to be over.
+};
+
+/// One group as its host configures it.
+struct GroupConfig {
+  GroupId id{};
+  ConfigEpoch epoch{1};
+  std::vector<NodeId> voters;        ///< Members with a vote. At least one, all in the roster.
+  std::vector<NodeId> joint_voters;  ///< The other half of a joint configuration; usually empty.
+  bool may_lead = true;              ///< False for a witness, or a node that starts drained.
+  std::uint16_t priority = 0;        ///< Higher is preferred among equally long logs.
+  Term term{};                       ///< Newest term that the host knows from its own storage.
+};
+
+/// Everything that a Monitor is made from. Monitor::create checks each rule and names the field.
+///
+/// Defaults suit a local network: a crash is survived in about one lease.
+struct MonitorConfig {
+  NodeId self{};                ///< Not 0, not among `peers`.
+  Incarnation incarnation{};    ///< Not 0; higher after each restart of this node.
+  std::vector<NodeId> peers;    ///< Every other node of the roster, each once; at most kMaxNodes - 1.
+  std::vector<GroupConfig> groups;  ///< At least one; at most kMaxGroupsPerHeartbeat.
+
+  /// Period of heartbeats to every peer. In (0, lease / 4]: three lost heartbeats in a row must not
+  /// cost the lease.
+  Duration heartbeat_interval = std::chrono::milliseconds(100);
+
+  /// When a silent peer becomes suspect. Suspicion costs a question, not an election, so it may be
+  /// aggressive. Its heartbeat_interval is overwritten by the one above.
+  DetectorConfig detector{};
+
+  /// How long one acknowledged heartbeat supports its sender, counted from its sending. A leader
+  /// that hears from no quorum stops after this; a crash costs about this.
+  Duration lease = std::chrono::milliseconds(800);
+
+  /// Greatest difference of a clock's rate from true time, in parts per million. [0, 100000].
+  /// 1000 is twice the greatest slew of NTP.
+  std::uint32_t clock_drift_ppm = 1000;
+
+  /// Added to every promise for what the drift bound does not cover (granularity of timers).
+  Duration guard = std::chrono::milliseconds(1);
+
+  /// Time between two attempts of a confirmation round while an answer could change something.
+  /// May be shorter than the round trip (rule L5).
+  Duration confirm_interval = std::chrono::milliseconds(50);
+
+  /// How long a consent binds the one who gives it; a candidate must campaign within it. Longer
+  /// when the measured round trip asks for it, but never above lease / 2.
+  Duration consent_hold = std::chrono::milliseconds(150);
+
+  /// After suppressing for this long without an end an alert says so; it never elects against valid
+  /// evidence (rule S9).
+  Duration suppress_cap = std::chrono::seconds(10);
+
+  /// A timer that fires later than this after its instant means that this node itself was stalled
+  /// (rule S4): it neither suspects nor consents until it has caught up.
+  Duration stall_limit = std::chrono::milliseconds(300);
+
+  /// A leader whose oldest uncommitted work is older than this is of no use: its evidence is void
+  /// and it stands down. Zero switches the check off. Takes effect once the host reports progress.
+  Duration progress_timeout = std::chrono::milliseconds(1000);
+
+  LeaseMode lease_mode = LeaseMode::kRefuse;
+  BootMode boot = BootMode::kRestarted;
+
+  /// The promise that covers `lease` on any clock within the drift bound:
+  /// lease (1 + r) / (1 - r) + guard, rounded up.
+  [[nodiscard]] Duration promise() const;
+
+  /// Longest consent: lease / 2.
+  [[nodiscard]] Duration consent_hold_max() const { return lease / 2; }
+};
+
+/// Checks every rule above. The message names the field, the rule and the value.
+[[nodiscard]] Status validate(const MonitorConfig& config);
+
+}  // namespace vouch

@@ -1,0 +1,84 @@
+#pragma once
+
+#include <variant>
+
+#include "vouch/detector/ids.h"
+#include "vouch/detector/time.h"
+#include "vouch/quorum_check/action.h"
+
+namespace vouch {
+
+/// The host won an election: it leads `group` at `term`. The votes are its first support, counted
+/// from `requested_at`, the instant at which it asked for the first of them.
+struct Elected {
+  GroupId group{};
+  Term term{};
+  Instant requested_at{};
+  NodeList voters{};  ///< Who voted for it, itself included.
+  /// kWaitOut only: the longest promise that a vote reported, counted from now.
+  Duration bound{};
+};
+
+/// The host's candidacy at `term` failed or was abandoned. The votes that it got are freed.
+struct CandidacyEnded {
+  GroupId group{};
+  Term term{};
+};
+
+/// The host voted for `candidate` at `term`, after Monitor::may_vote said yes. The vote is a
+/// promise: it supports the candidate for one lease.
+struct VoteGranted {
+  GroupId group{};
+  NodeId candidate{};
+  Term term{};
+};
+
+/// The host learned of a term through its own messages.
+struct TermObserved {
+  GroupId group{};
+  Term term{};
+};
+
+/// The end of the host's log moved.
+struct LogAdvanced {
+  GroupId group{};
+  LogPosition log{};
+};
+
+/// Drain (false) or undrain (true). A drained leader stands down.
+struct EligibilityChanged {
+  GroupId group{};
+  bool may_lead = true;
+};
+
+/// The host gave up its leadership of `term`.
+struct Resigned {
+  GroupId group{};
+  Term term{};
+};
+
+/// From the worker, not from the heartbeat thread: the oldest uncommitted work was accepted
+/// `oldest_pending` ago; zero: nothing is pending.
+struct ProgressReported {
+  GroupId group{};
+  Duration oldest_pending{};
+};
+
+/// Certain knowledge, authenticated by the edge: the process of `node` at `incarnation` has exited.
+/// Its promises and its claims are void at once.
+struct Obituary {
+  NodeId node{};
+  Incarnation incarnation{};
+};
+
+/// Something hints that `node` is in trouble (a refused probe, a reset connection): asks early,
+/// releases nothing.
+struct Hint {
+  NodeId node{};
+};
+
+/// What the host tells its Monitor.
+using LocalEvent = std::variant<Elected, CandidacyEnded, VoteGranted, TermObserved, LogAdvanced,
+                                EligibilityChanged, Resigned, ProgressReported, Obituary, Hint>;
+
+}  // namespace vouch
