@@ -16,7 +16,7 @@ namespace vouch {
 inline constexpr std::size_t kMaxNodes = 16;
 
 /// Most groups whose records travel in one heartbeat.
-inline constexpr std::size_t kMaxGroupsPerHeartbeat = 4;
+inline constexpr std::size_t kMaxGroupsPerHeartbeat = 2;
 
 /// An instant of some node's clock as it travels. Only the node that wrote it can read it: nobody
 /// compares the clocks of two nodes. 0 means "none".
@@ -160,7 +160,7 @@ struct ConfirmReply {
 using Message = std::variant<Heartbeat, ConfirmRequest, ConfirmReply>;
 
 static_assert(std::is_trivially_copyable_v<Message>);
-static_assert(sizeof(Message) <= 896, "a message is copied on every hop of the simulator");
+static_assert(sizeof(Message) <= 512, "a message is copied on every hop of the simulator");
 
 /// The sender that every message names.
 [[nodiscard]] const Sender& sender_of(const Message& message);

@@ -1,0 +1,160 @@
+#pragma once
+
+#include <array>
+
+#include "vouch/quorum_check/action.h"
+#include "vouch/quorum_check/confirmation.h"
+#include "vouch/quorum_check/core.h"
+#include "vouch/quorum_check/event.h"
+#include "vouch/quorum_check/quorum.h"
+#include "vouch/quorum_check/status.h"
+
+namespace vouch {
+
+/// One group as one node sees it: who leads, what is promised to whom, who would be best, and the
+/// confirmation round while there is a suspicion. A part of the Monitor, which owns it.
+///
+/// Every method takes the shared Core, whose `now` is the present. `step` concludes each call into
+/// the Monitor: it notices what time alone has changed. Not thread-safe: give it one owner.
+class GroupWatch {
+ public:
+  GroupWatch(const Core& core, const GroupConfig& config);
+
+  [[nodiscard]] GroupId id() const { return id_; }
+
+  // From other nodes.
+  void handle_record(Core& core, Slot from, const Heartbeat& heartbeat, const GroupRecord& record,
+                     bool echo_fresh);
+  void handle_support(Core& core, Slot from, const GroupRecord& record, Instant promised_at);
+  void handle_request(Core& core, Slot from, const ConfirmRequest& request);
+  void handle_reply(Core& core, Slot from, const ConfirmReply& reply);
+  /// The process that was `from` is gone: restarted (its new life spoke) or known dead.
+  void handle_process_end(Core& core, Slot from);
+
+  // From the host.
+  void handle(Core& core, const Elected& event);
+  void handle(Core& core, const CandidacyEnded& event);
+  void handle(Core& core, const VoteGranted& event);
+  void handle(Core& core, const TermObserved& event);
+  void handle(Core& core, const LogAdvanced& event);
+  void handle(Core& core, const EligibilityChanged& event);
+  void handle(Core& core, const Resigned& event);
+  void handle(Core& core, const ProgressReported& event);
+  void handle_hint(Core& core, Slot about);
+
+  /// This node was stalled for `gap`: promises that ran at `since` run that much longer, because a
+  /// clock that jumped looks the same as a process that slept.
+  void extend_promises(Instant since, Duration gap);
+
+  /// Stands down, suspects, asks, decides: whatever is due at core.now.
+  void step(Core& core);
+
+  /// When `step` is due at the latest.
+  [[nodiscard]] Instant next_timeout(const Core& core) const;
+
+  /// What this node tells `to` about the group.
+  [[nodiscard]] GroupRecord record(const Core& core) const;
+  [[nodiscard]] bool withholds(Slot to) const { return withheld_.contains(to); }
+
+  [[nodiscard]] VoteVerdict may_vote(const Core& core, Slot candidate, Instant now) const;
+  [[nodiscard]] Instant bound_until(const Core& core, Slot candidate) const;
+  [[nodiscard]] bool lease_held(Instant now) const;
+  [[nodiscard]] Instant lease_until() const;
+  [[nodiscard]] GroupStatus status(const Core& core, Instant now) const;
+
+ private:
+  /// A promise not to help replace a leader: to whom, and until when.
+  struct Promise {
+    Slot to = kNoSlot;
+    Term term{};
+    Instant until = kLongAgo;
+  };
+  /// A consent: bound to one candidate, supporting nobody else meanwhile.
+  struct Hold {
+    Slot candidate = kNoSlot;
+    Instant until = kLongAgo;
+  };
+  /// First-hand evidence: the leader's quorum lease, by the proved age of its claim.
+  struct LeaderEvidence {
+    Slot leader = kNoSlot;
+    Term term{};
+    Instant until = kLongAgo;
+  };
+  /// The newest word of a peer on this group.
+  struct PeerView {
+    Term term{};
+    Term claim{};
+    Candidacy candidacy{};
+  };
+
+  // Who leads.
+  void adopt_term(Core& core, Term term, Slot leader);
+  void set_leader(Core& core, Slot leader);
+  void stand_down(Core& core, StandDownReason reason);
+  void release(Slot from, Term up_to);
+  [[nodiscard]] bool leader_is_fine(const Core& core) const;
+
+  // Who would be best.
+  [[nodiscard]] Candidacy own_candidacy(const Core& core) const;
+  [[nodiscard]] Slot best_candidate(const Core& core, Slot asking) const;
+
+  // Promises and consents.
+  [[nodiscard]] bool accepts_claim(const Core& core, Slot from, const GroupRecord& record) const;
+  [[nodiscard]] bool bound_to_other(const Core& core, Slot candidate) const;
+  [[nodiscard]] Answer judge(Core& core, Slot from, const ConfirmRequest& request, Slot best);
+
+  // The round.
+  void start_round(Core& core);
+  void end_round(Core& core);
+  void send_attempt(Core& core);
+  void evaluate(Core& core);
+  void campaign(Core& core, const DecisionOutput& decided);
+  void record_decision(Core& core, const DecisionInput& input, const DecisionOutput& decided);
+  void plan_next_attempt(Core& core, const DecisionInput& input, const DecisionOutput& decided);
+  void check_suppress_cap(Core& core, Verdict verdict);
+  [[nodiscard]] DecisionInput decision_input(const Core& core) const;
+  [[nodiscard]] Duration hold_for(const Core& core) const;
+  [[nodiscard]] Duration answer_window(const Core& core) const;
+
+  GroupId id_;
+  ConfigEpoch epoch_;
+  Voters voters_{};
+  Slot self_;
+  LogPosition log_{};
+  std::uint16_t priority_;
+  bool may_lead_;
+
+  Term term_;                       ///< Newest known; never decreases (rule S6).
+  Slot leader_ = kNoSlot;           ///< Of term_, as far as known.
+  Term abdicated_{};                ///< Newest own term given up.
+  std::array<PeerView, kMaxNodes> views_{};
+  SlotSet withheld_{};              ///< Whose newest heartbeat earned no promise for this group.
+
+  Promise promise_{};
+  Hold hold_{};
+  LeaderEvidence evidence_{};
+
+  // While this node leads.
+  bool leads_ = false;
+  Instant claim_made_ = kLongAgo;   ///< Acknowledgements of older heartbeats do not know the claim.
+  Instant lease_from_ = kLongAgo;   ///< kWaitOut: earlier leases may still run before.
+  std::array<Instant, kMaxNodes> support_{};
+  bool progress_reported_ = false;
+  Instant pending_since_ = kNever;  ///< kNever: nothing is pending.
+
+  // While this node suspects.
+  Confirmation round_{};
+  Instant grace_until_ = kLongAgo;  ///< A new term's leader gets time to speak.
+  Instant next_attempt_ = kNever;
+  Duration backoff_{};
+  bool campaigning_ = false;        ///< Told the host to campaign; its outcome is awaited.
+  Instant campaign_until_ = kLongAgo;
+  Verdict verdict_ = Verdict::kTrust;
+  Slot last_best_ = kNoSlot;
+  Instant last_until_ = kLongAgo;
+  SlotSet last_answered_{};
+  Instant suppressed_since_ = kNever;
+  Instant next_alert_ = kNever;
+};
+
+}  // namespace vouch

@@ -1,0 +1,41 @@
+#pragma once
+
+#include "vouch/detector/ids.h"
+#include "vouch/detector/time.h"
+#include "vouch/probe/message.h"
+#include "vouch/quorum_check/action.h"
+
+namespace vouch {
+
+/// Whether the host may vote.
+enum class VoteVerdict : std::uint8_t {
+  kMay,          ///< Vote, if the host's own rules agree, and then tell VoteGranted.
+  kPromised,     ///< A promise to another leader still runs (LeaseMode::kRefuse).
+  kHeld,         ///< A consent given to another candidate a moment ago still binds.
+  kJustStarted,  ///< This node restarted and may have promised before (rule S7).
+  kNotVoter,     ///< This node or the candidate has no vote in the group.
+};
+
+/// What a host may ask about a group at any time.
+struct GroupStatus {
+  Term term{};
+  NodeId leader{};           ///< As this node knows it, or kNobody.
+  bool leads = false;        ///< This node leads and holds the lease at the instant asked for.
+  bool suspects = false;     ///< A confirmation round runs.
+  Instant lease_until{};     ///< Of this node's own lease; kLongAgo when it does not lead.
+  Instant promised_until{};  ///< Until when this node is bound to `promised_to`.
+  NodeId promised_to{};
+  Candidacy candidacy{};     ///< Of this node.
+  Verdict verdict{};         ///< Newest decision of this node; kTrust before the first.
+};
+
+/// What is known first-hand of one peer.
+struct PeerStatus {
+  PeerState state{};
+  Incarnation incarnation{};
+  bool is_heard = false;     ///< The peer proves that it hears this node.
+  Duration round_trip{};     ///< Smoothed; includes the peer's wait for its next heartbeat.
+  Instant support_until{};   ///< Until when the peer supports this node.
+};
+
+}  // namespace vouch
