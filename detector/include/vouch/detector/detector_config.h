@@ -1,0 +1,62 @@
+#pragma once
+
+#include <cstdint>
+
+#include "vouch/detector/result.h"
+#include "vouch/detector/time.h"
+
+namespace vouch {
+
+/// The ways to turn arrivals into a freshness point. A closed set.
+enum class DetectorKind : std::uint8_t {
+  kFixedTimeout,  ///< Last arrival plus `timeout`.
+  kChen,          ///< NFD-E: expected arrival plus `safety_margin` (Chen et al. 2002, section 6).
+  kPhiAccrual,    ///< Normal quantile of the gaps at `threshold` (Hayashibara et al. 2004).
+};
+
+/// The name of a kind as it stands in configuration files and tables: `fixed`, `chen`, `phi`.
+[[nodiscard]] const char* to_string(DetectorKind kind);
+
+/// No field of a detector may be longer than this: it keeps every sum inside 64 bits.
+inline constexpr Duration kDetectorDurationMax = std::chrono::hours(24);
+
+/// No window may be longer than this, for the same reason.
+inline constexpr std::uint32_t kDetectorWindowMax = 65'536;
+
+/// What a detector is made from. Each field says which kinds read it; the others ignore it.
+struct DetectorConfig {
+  DetectorKind kind = DetectorKind::kFixedTimeout;
+
+  /// Time between two heartbeats of the subject (Chen's eta). Above zero. Read by Chen, where it
+  /// must be the sender's true interval, and by phi accrual, where it seeds the window.
+  Duration heartbeat_interval = std::chrono::milliseconds(100);
+
+  /// Fixed timeout: silence that makes suspect. Above zero; several heartbeat intervals, or one
+  /// lost heartbeat makes a mistake.
+  Duration timeout = std::chrono::milliseconds(500);
+
+  /// Chen: how far after its expected arrival a heartbeat is still fresh (alpha). At least zero.
+  /// Detection time is about `heartbeat_interval + safety_margin`; a margin below one interval
+  /// makes a mistake of every lost heartbeat.
+  Duration safety_margin = std::chrono::milliseconds(300);
+
+  /// Phi accrual: suspect when phi reaches this. In (0, 300]; 8 means that a heartbeat is later
+  /// than this once in 10^8, if the gaps are normally distributed, which they seldom are.
+  double threshold = 8.0;
+
+  /// Chen and phi accrual: how many of the newest samples count. In [1, 65536]. A long window is
+  /// steady, a short one follows a changing network.
+  std::uint32_t window_size = 100;
+
+  /// Phi accrual: the standard deviation is never taken as less. At least zero; zero on a steady
+  /// link means suspecting at the first late microsecond.
+  Duration stddev_min = std::chrono::milliseconds(10);
+
+  /// Phi accrual: silence that is tolerated on top of the quantile. At least zero.
+  Duration acceptable_pause = Duration::zero();
+};
+
+/// Checks the fields that `config.kind` reads. The error names the field, its rule and its value.
+[[nodiscard]] Status validate(const DetectorConfig& config);
+
+}  // namespace vouch
