@@ -21,7 +21,7 @@ void Confirmation::next_attempt(Instant now, Duration hold) {
 }
 
 bool Confirmation::take(const Core& core, Slot from, const ConfirmReply& reply) {
-  if (!active_ || reply.round != nonce_ || reply.term < term_) return false;
+  if (!active_ || reply.round != nonce_ || reply.term != term_) return false;
   if (reply.subject != core.roster.node(subject_)) return false;
   if (reply.subject_incarnation != subject_incarnation_) return false;
   const Attempt& asked = attempts_[reply.attempt % kAttemptsKept];
@@ -36,13 +36,12 @@ bool Confirmation::take(const Core& core, Slot from, const ConfirmReply& reply) 
   stored.answer = reply.answer;
   stored.sick = reply.sick || reply.answer == Answer::kSick;
   stored.asked_at = asked.sent_at;
-  stored.hold = asked.hold;
+  stored.hold = std::min(asked.hold, from_wire(reply.promise));
   // The answer was given after the question was sent, so what it proves to remain is counted from
   // there: passed on, evidence is only ever aged.
-  stored.evidence_until =
-      reply.evidence.value() == 0
-          ? kLongAgo
-          : asked.sent_at + core.shrink(from_wire(reply.evidence));
+  stored.evidence_until = reply.evidence.value() == 0
+                              ? kLongAgo
+                              : asked.sent_at + core.shrink(from_wire(reply.evidence));
   stored.bound_until = core.now + from_wire(reply.promise);
   return true;
 }
@@ -56,8 +55,8 @@ void Confirmation::view(const Core& core, Duration window,
     if (stored.attempt == 0) continue;
     view.fresh = core.now - stored.asked_at <= window;
     view.sick = stored.sick;
-    view.consents = stored.answer == Answer::kConsent &&
-                    core.now <= stored.asked_at + core.shrink(stored.hold);
+    view.consents =
+        stored.answer == Answer::kConsent && core.now <= stored.asked_at + core.shrink(stored.hold);
     view.evidence_until = stored.evidence_until;
     view.bound_until = stored.bound_until;
   }

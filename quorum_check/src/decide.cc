@@ -47,7 +47,8 @@ Instant quorum_free_at(const DecisionInput& in, const DecisionOutput& out) {
     mirrored[slot] = bound[slot] == kNever ? kLongAgo : Instant(-bound[slot].time_since_epoch());
   }
   const Instant mirrored_at = in.voters.quorum_until(mirrored);
-  return mirrored_at == kLongAgo ? kNever : Instant(-mirrored_at.time_since_epoch());
+  if (mirrored_at == kLongAgo) return kNever;
+  return std::max(Instant(-mirrored_at.time_since_epoch()), bound[in.self]);
 }
 
 }  // namespace
@@ -68,7 +69,7 @@ DecisionOutput decide(const DecisionInput& input) {
     out.verdict = Verdict::kNoElectableCandidate;
   } else if (input.best != input.self) {
     out.verdict = Verdict::kEndorse;
-  } else if (input.voters.is_quorum(out.consenting)) {
+  } else if (out.consenting.contains(input.self) && input.voters.is_quorum(out.consenting)) {
     out.verdict = Verdict::kCampaign;
   } else {
     out.verdict = Verdict::kWait;

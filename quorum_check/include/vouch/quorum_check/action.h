@@ -38,25 +38,25 @@ enum class PeerState : std::uint8_t {
 /// What a confirmation came to: why a node does, or does not, campaign. In the order in which the
 /// rules are tried (first match).
 enum class Verdict : std::uint8_t {
-  kQuiesceSelf,            ///< This node is itself slow: it neither judges nor campaigns.
-  kSuperseded,             ///< A newer term is known: follow it.
-  kSuppress,               ///< A peer has valid evidence that the leader holds its quorum.
-  kIsolatedSelf,           ///< Fewer than a quorum, this node included, answer. No term is spent.
-  kNoElectableCandidate,   ///< Nobody who may lead reaches a quorum whose logs are not longer.
-  kCampaign,               ///< A quorum consents to this node.
-  kEndorse,                ///< Another candidate is better, or has the consents.
-  kWait,                   ///< A quorum answers, but promises still run or answers are missing.
-  kTrust,                  ///< The suspicion ended: the leader is heard again.
+  kQuiesceSelf,           ///< This node is itself slow: it neither judges nor campaigns.
+  kSuperseded,            ///< A newer term is known: follow it.
+  kSuppress,              ///< A peer has valid evidence that the leader holds its quorum.
+  kIsolatedSelf,          ///< Fewer than a quorum, this node included, answer. No term is spent.
+  kNoElectableCandidate,  ///< Nobody who may lead reaches a quorum whose logs are not longer.
+  kCampaign,              ///< A quorum consents to this node.
+  kEndorse,               ///< Another candidate is better, or has the consents.
+  kWait,                  ///< A quorum answers, but promises still run or answers are missing.
+  kTrust,                 ///< The suspicion ended: the leader is heard again.
 };
 inline constexpr std::uint8_t kVerdictCount = 9;
 
 /// Why a leader must stop.
 enum class StandDownReason : std::uint8_t {
-  kLeaseLapsed,   ///< No quorum acknowledged within the lease.
-  kDeposed,       ///< A newer term is known.
-  kNoProgress,    ///< Uncommitted work is older than progress_timeout.
-  kDraining,      ///< The host made it ineligible.
-  kResigned,      ///< The host gave leadership up by itself.
+  kLeaseLapsed,  ///< No quorum acknowledged within the lease.
+  kDeposed,      ///< A newer term is known.
+  kNoProgress,   ///< Uncommitted work is older than progress_timeout.
+  kDraining,     ///< The host made it ineligible.
+  kResigned,     ///< The host gave leadership up by itself.
 };
 
 /// Deliver `message` to `to`, now or never: a late datagram is worth nothing.
@@ -112,16 +112,16 @@ struct Decision {
   Instant at{};
   GroupId group{};
   Verdict verdict{};
-  NodeId subject{};            ///< The suspected leader, or kNobody.
-  Term term{};                 ///< Newest known term.
+  NodeId subject{};  ///< The suspected leader, or kNobody.
+  Term term{};       ///< Newest known term.
   Nonce round{};
   std::uint32_t attempt = 0;
-  std::uint8_t answers = 0;    ///< Voters that answered freshly, this node included.
-  std::uint8_t consents = 0;   ///< Of these, consenting.
-  std::uint8_t quorum = 0;     ///< Voters needed.
-  Instant until{};             ///< kSuppress, kWait: when the reason ends by itself. Else kLongAgo.
-  NodeId best{};               ///< The best candidate known, or kNobody.
-  NodeList via{};              ///< kSuppress: who gave the evidence. kIsolatedSelf: who answered.
+  std::uint8_t answers = 0;   ///< Voters that answered freshly, this node included.
+  std::uint8_t consents = 0;  ///< Of these, consenting.
+  std::uint8_t quorum = 0;    ///< Voters needed.
+  Instant until{};            ///< kSuppress, kWait: when the reason ends by itself. Else kLongAgo.
+  NodeId best{};              ///< The best candidate known, or kNobody.
+  NodeList via{};             ///< kSuppress: who gave the evidence. kIsolatedSelf: who answered.
 };
 
 /// Suppression has lasted longer than suppress_cap: somebody should look at the network. Repeats
@@ -133,8 +133,8 @@ struct SuppressAlert {
 };
 
 /// Everything that a Monitor wants done, in the order in which it comes out.
-using Action = std::variant<Send, Campaign, StandDown, Vouched, LeaderChanged, PeerChanged, Decision,
-                            SuppressAlert>;
+using Action = std::variant<Send, Campaign, StandDown, Vouched, LeaderChanged, PeerChanged,
+                            Decision, SuppressAlert>;
 
 static_assert(std::is_trivially_copyable_v<Action>);
 

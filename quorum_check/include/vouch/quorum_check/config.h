@@ -37,9 +37,9 @@ struct GroupConfig {
 ///
 /// Defaults suit a local network: a crash is survived in about one lease.
 struct MonitorConfig {
-  NodeId self{};                ///< Not 0, not among `peers`.
-  Incarnation incarnation{};    ///< Not 0; higher after each restart of this node.
-  std::vector<NodeId> peers;    ///< Every other node of the roster, each once; at most kMaxNodes - 1.
+  NodeId self{};              ///< Not 0, not among `peers`.
+  Incarnation incarnation{};  ///< Not 0; higher after each restart of this node.
+  std::vector<NodeId> peers;  ///< Every other node of the roster, each once; at most kMaxNodes - 1.
   std::vector<GroupConfig> groups;  ///< At least one; at most kMaxGroupsPerHeartbeat.
 
   /// Period of heartbeats to every peer. In (0, lease / 4]: three lost heartbeats in a row must not
@@ -48,7 +48,7 @@ struct MonitorConfig {
 
   /// When a silent peer becomes suspect. Suspicion costs a question, not an election, so it may be
   /// aggressive. Its heartbeat_interval is overwritten by the one above.
-  DetectorConfig detector{};
+  DetectorConfig detector{.timeout = std::chrono::milliseconds(350)};
 
   /// How long one acknowledged heartbeat supports its sender, counted from its sending. A leader
   /// that hears from no quorum stops after this; a crash costs about this.

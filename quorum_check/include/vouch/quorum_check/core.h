@@ -28,10 +28,10 @@ struct MonitorCounters {
   std::uint64_t dropped_stale_sequence = 0;   ///< Duplicated or overtaken heartbeat.
   std::uint64_t dropped_stale_echo = 0;       ///< Failed the echo-age gate: refreshed nothing.
   std::uint64_t dropped_unknown_group = 0;
-  std::uint64_t dropped_stale_answer = 0;     ///< Not this round, subject, attempt or term.
-  std::uint64_t dropped_bad_field = 0;        ///< A field outside its range.
-  std::uint64_t clock_backwards = 0;          ///< `now` went back; clamped.
-  std::uint64_t stalls = 0;                   ///< Own pauses noticed.
+  std::uint64_t dropped_stale_answer = 0;  ///< Not this round, subject, attempt or term.
+  std::uint64_t dropped_bad_field = 0;     ///< A field outside its range.
+  std::uint64_t clock_backwards = 0;       ///< `now` went back; clamped.
+  std::uint64_t stalls = 0;                ///< Own pauses noticed.
 };
 
 /// What one node knows first-hand of one peer, whatever groups they share.
@@ -40,31 +40,32 @@ struct Peer {
 
   Detector detector;
   Incarnation incarnation{};
-  Incarnation dead_incarnation{};     ///< Known by an obituary to have exited.
+  Incarnation dead_incarnation{};  ///< Known by an obituary to have exited.
   Seq last_seq{};
   PeerState state = PeerState::kUnknown;
   bool sick = false;
   bool round_trip_known = false;
-  ClockStamp newest{};                ///< Its newest heartbeat, by its clock: what we echo.
-  ClockStamp promised{};              ///< Its newest heartbeat that passed the echo-age gate.
-  Instant echoed = kLongAgo;          ///< Our newest sending that it has proved to have received.
-  Instant support_until = kLongAgo;   ///< Its promise to this node, counted from our sending.
-  Duration round_trip{};              ///< Smoothed; includes its wait for its next heartbeat.
+  ClockStamp newest{};               ///< Its newest heartbeat, by its clock: what we echo.
+  ClockStamp promised{};             ///< Its newest heartbeat that passed the echo-age gate.
+  Instant echoed = kLongAgo;         ///< Our newest sending that it has proved to have received.
+  Instant support_until = kLongAgo;  ///< Its promise to this node, counted from our sending.
+  Duration round_trip{};             ///< Smoothed; includes its wait for its next heartbeat.
 };
 
 /// What the parts of a Monitor share: configuration, peers, the way out. Plain data with one owner.
 struct Core {
   MonitorConfig config;
   Roster roster;
-  std::vector<Peer> peers;        ///< By slot. The one of this node itself is unused.
+  std::vector<Peer> peers;  ///< By slot. The one of this node itself is unused.
   Ring<Action> out;
   Rng rng;
   MonitorCounters counters{};
-  Instant now{};                  ///< The greatest `now` seen.
-  Instant sick_until = kLongAgo;  ///< After an own stall (rule S4).
-  Instant silent_until = kLongAgo;          ///< Consents to nothing before (rule S7).
-  Instant promises_nothing_until = kLongAgo;///< An earlier life may have consented (rule S7).
-  bool announce = false;          ///< Something changed: heartbeats go out at the end of this call.
+  Instant now{};                    ///< The greatest `now` seen.
+  Instant sick_until = kLongAgo;    ///< After an own stall (rule S4).
+  Instant drain_until = kLongAgo;   ///< After an own stall: what waited in buffers is read first.
+  Instant silent_until = kLongAgo;  ///< Consents to nothing before (rule S7).
+  Instant promises_nothing_until = kLongAgo;  ///< An earlier life may have consented (rule S7).
+  bool announce = false;  ///< Something changed: heartbeats go out at the end of this call.
 
   [[nodiscard]] bool sick() const { return now < sick_until; }
 
@@ -89,7 +90,8 @@ struct Core {
     return Duration(d.count() / below * above + (d.count() % below * above + below - 1) / below);
   }
 
-  /// Oldest echo that still proves that `peer` hears this node: a few heartbeats and the round trip.
+  /// Oldest echo that still proves that `peer` hears this node: a few heartbeats and the round
+  /// trip.
   [[nodiscard]] Duration heard_limit(const Peer& peer) const {
     const Duration limit = config.heartbeat_interval * 7 / 2 + 2 * peer.round_trip;
     const Duration gate = config.lease - config.heartbeat_interval;

@@ -60,6 +60,9 @@ class GroupWatch {
   [[nodiscard]] Instant bound_until(const Core& core, Slot candidate) const;
   [[nodiscard]] bool lease_held(Instant now) const;
   [[nodiscard]] Instant lease_until() const;
+  [[nodiscard]] Instant guard(Term term) const {
+    return leads_ && term == term_ ? lease_until() : kLongAgo;
+  }
   [[nodiscard]] GroupStatus status(const Core& core, Instant now) const;
 
  private:
@@ -82,12 +85,13 @@ class GroupWatch {
   };
   /// The newest word of a peer on this group.
   struct PeerView {
-    Term term{};
-    Term claim{};
+    Term claim{};      ///< Not 0: it claims to lead at this term.
+    Term abdicated{};  ///< It has given up every term up to this one.
     Candidacy candidacy{};
   };
 
   // Who leads.
+  void learn_leader(Core& core, Term term, Slot leader);
   void adopt_term(Core& core, Term term, Slot leader);
   void set_leader(Core& core, Slot leader);
   void stand_down(Core& core, StandDownReason reason);
@@ -106,13 +110,15 @@ class GroupWatch {
   // The round.
   void start_round(Core& core);
   void end_round(Core& core);
-  void send_attempt(Core& core);
+  void send_attempt(Core& core, Verdict verdict);
   void evaluate(Core& core);
   void campaign(Core& core, const DecisionOutput& decided);
   void record_decision(Core& core, const DecisionInput& input, const DecisionOutput& decided);
   void plan_next_attempt(Core& core, const DecisionInput& input, const DecisionOutput& decided);
   void check_suppress_cap(Core& core, Verdict verdict);
   [[nodiscard]] DecisionInput decision_input(const Core& core) const;
+  [[nodiscard]] bool wants_consent(const Core& core, const Candidacy& own, Verdict verdict) const;
+  [[nodiscard]] bool proves_nothing(const Core& core, const ConfirmReply& reply) const;
   [[nodiscard]] Duration hold_for(const Core& core) const;
   [[nodiscard]] Duration answer_window(const Core& core) const;
 
@@ -124,11 +130,11 @@ class GroupWatch {
   std::uint16_t priority_;
   bool may_lead_;
 
-  Term term_;                       ///< Newest known; never decreases (rule S6).
-  Slot leader_ = kNoSlot;           ///< Of term_, as far as known.
-  Term abdicated_{};                ///< Newest own term given up.
+  Term term_;              ///< Newest known; never decreases (rule S6).
+  Slot leader_ = kNoSlot;  ///< Of term_, as far as known.
+  Term abdicated_{};       ///< Newest own term given up.
   std::array<PeerView, kMaxNodes> views_{};
-  SlotSet withheld_{};              ///< Whose newest heartbeat earned no promise for this group.
+  SlotSet withheld_{};  ///< Whose newest heartbeat earned no promise for this group.
 
   Promise promise_{};
   Hold hold_{};
@@ -136,8 +142,8 @@ class GroupWatch {
 
   // While this node leads.
   bool leads_ = false;
-  Instant claim_made_ = kLongAgo;   ///< Acknowledgements of older heartbeats do not know the claim.
-  Instant lease_from_ = kLongAgo;   ///< kWaitOut: earlier leases may still run before.
+  Instant claim_made_ = kLongAgo;  ///< Acknowledgements of older heartbeats do not know the claim.
+  Instant lease_from_ = kLongAgo;  ///< kWaitOut: earlier leases may still run before.
   std::array<Instant, kMaxNodes> support_{};
   bool progress_reported_ = false;
   Instant pending_since_ = kNever;  ///< kNever: nothing is pending.
@@ -147,12 +153,12 @@ class GroupWatch {
   Instant grace_until_ = kLongAgo;  ///< A new term's leader gets time to speak.
   Instant next_attempt_ = kNever;
   Duration backoff_{};
-  bool campaigning_ = false;        ///< Told the host to campaign; its outcome is awaited.
+  bool wanted_consent_ = false;  ///< The newest attempt asked for consents.
+  bool campaigning_ = false;     ///< Told the host to campaign; its outcome is awaited.
   Instant campaign_until_ = kLongAgo;
   Verdict verdict_ = Verdict::kTrust;
   Slot last_best_ = kNoSlot;
   Instant last_until_ = kLongAgo;
-  SlotSet last_answered_{};
   Instant suppressed_since_ = kNever;
   Instant next_alert_ = kNever;
 };

@@ -1,7 +1,8 @@
 #pragma once
 
-#include <memory>
+#include <array>
 #include <optional>
+#include <vector>
 
 #include "vouch/detector/ids.h"
 #include "vouch/detector/result.h"
@@ -10,60 +11,12 @@
 #include "vouch/probe/message.h"
 #include "vouch/quorum_check/action.h"
 #include "vouch/quorum_check/config.h"
+#include "vouch/quorum_check/core.h"
 #include "vouch/quorum_check/event.h"
+#include "vouch/quorum_check/group_watch.h"
+#include "vouch/quorum_check/status.h"
 
 namespace vouch {
-
-/// Whether the host may vote.
-enum class VoteVerdict : std::uint8_t {
-  kMay,          ///< Vote, if the host's own rules agree, and then tell VoteGranted.
-  kPromised,     ///< A promise to another leader still runs (LeaseMode::kRefuse).
-  kHeld,         ///< A consent given to another candidate a moment ago still binds.
-  kJustStarted,  ///< This node restarted and may have promised before (rule S7).
-  kNotVoter,     ///< This node or the candidate has no vote in the group.
-};
-
-/// What a host may ask about a group at any time.
-struct GroupStatus {
-  Term term{};
-  NodeId leader{};          ///< As this node knows it, or kNobody.
-  bool leads = false;       ///< This node leads and holds the lease at the instant asked for.
-  bool suspects = false;    ///< A confirmation round runs.
-  Instant lease_until{};    ///< Of this node's own lease; kLongAgo when it does not lead.
-  Instant promised_until{}; ///< Until when this node is bound to `promised_to`.
-  NodeId promised_to{};
-  Candidacy candidacy{};    ///< Of this node.
-  Verdict verdict{};        ///< Newest decision of this node; kTrust before the first.
-};
-
-/// What is known first-hand of one peer.
-struct PeerStatus {
-  PeerState state{};
-  Incarnation incarnation{};
-  bool is_heard = false;     ///< The peer proves that it hears this node.
-  Duration round_trip{};     ///< Smoothed; includes the peer's wait for its next heartbeat.
-  Instant support_until{};   ///< Until when the peer supports this node.
-};
-
-/// Counters since creation, for metrics and for tests of what was dropped and why.
-struct MonitorCounters {
-  std::uint64_t heartbeats_sent = 0;
-  std::uint64_t heartbeats_received = 0;
-  std::uint64_t confirm_requests_sent = 0;
-  std::uint64_t confirm_requests_received = 0;
-  std::uint64_t confirm_replies_sent = 0;
-  std::uint64_t confirm_replies_received = 0;
-  std::uint64_t decisions = 0;
-  std::uint64_t campaigns = 0;
-  std::uint64_t dropped_unknown_sender = 0;  ///< Not in the roster, or not who the transport says.
-  std::uint64_t dropped_old_incarnation = 0;
-  std::uint64_t dropped_stale_sequence = 0;  ///< Duplicated or overtaken heartbeat.
-  std::uint64_t dropped_stale_echo = 0;      ///< Heartbeat that failed the echo-age gate.
-  std::uint64_t dropped_unknown_group = 0;
-  std::uint64_t dropped_stale_answer = 0;    ///< Not this round, subject, attempt or incarnation.
-  std::uint64_t dropped_clock_backwards = 0; ///< `now` went back; clamped.
-  std::uint64_t stalls = 0;                  ///< Own pauses noticed.
-};
 
 /// Decides when a replica group should replace its leader: at once when the leader has lost its
 /// quorum, and never while a quorum vouches for it. The sans-I/O core.
@@ -83,14 +36,8 @@ class Monitor {
   /// ever be needed. `rng` draws the phase of the heartbeats and the round numbers.
   static Result<Monitor> create(const MonitorConfig& config, Instant now, Rng rng);
 
-  Monitor(Monitor&&) noexcept;
-  Monitor& operator=(Monitor&&) noexcept;
-  Monitor(const Monitor&) = delete;
-  Monitor& operator=(const Monitor&) = delete;
-  ~Monitor();
-
-  /// A message that the transport delivered from `from`. Anything may be in it: what does not fit is
-  /// dropped and counted.
+  /// A message that the transport delivered from `from`. Anything may be in it: what does not fit
+  /// is dropped and counted.
   void handle_message(Instant now, NodeId from, const Message& message);
 
   /// Time has passed. Calling it early or often is harmless.
@@ -101,6 +48,13 @@ class Monitor {
 
   /// The next thing to do, if any. Take all of them after each handle_* call.
   [[nodiscard]] std::optional<Action> poll_action();
+
+  /// The same without a copy: look at the next thing to do (nullptr: none), then drop it. The
+  /// pointer is valid until the next call of anything but a query.
+  [[nodiscard]] const Action* front_action() const {
+    return core_.out.empty() ? nullptr : &core_.out.front();
+  }
+  void pop_action() { core_.out.pop(); }
 
   /// When `handle_timeout` is due at the latest. Valid until the next handle_* call.
   [[nodiscard]] Instant next_timeout() const;
@@ -126,9 +80,32 @@ class Monitor {
   [[nodiscard]] const MonitorConfig& config() const;
 
  private:
-  class Impl;
-  explicit Monitor(std::unique_ptr<Impl> impl);
-  std::unique_ptr<Impl> impl_;
+  explicit Monitor(Core core);
+
+  void enter(Instant now);
+  void leave();
+  void handle_stall(Instant last, Duration gap);
+  void move_to(Slot slot, PeerState to);
+  void check_peers();
+  void send_heartbeats();
+  void handle(Slot from, const Heartbeat& heartbeat);
+  void handle(Slot from, const ConfirmRequest& request);
+  void handle(Slot from, const ConfirmReply& reply);
+  bool take_sender(Slot from, const Sender& sender);
+  void handle_process_end(Slot slot);
+  bool take_echo(Peer& peer, const Heartbeat& heartbeat);
+  void handle_node_event(const Obituary& event);
+  void handle_node_event(const Hint& event);
+  [[nodiscard]] Instant peer_due(const Peer& peer) const;
+  [[nodiscard]] GroupWatch* find(GroupId group);
+  [[nodiscard]] const GroupWatch* find(GroupId group) const;
+
+  Core core_;
+  std::vector<GroupWatch> groups_;
+  std::array<Seq, kMaxNodes> heartbeat_seq_{};
+  Instant next_heartbeat_{};
+  Instant due_ = kNever;                    ///< What next_timeout() promised after the last call.
+  Instant no_suspicion_before_ = kLongAgo;  ///< After an own stall peers get time to be heard.
 };
 
 }  // namespace vouch

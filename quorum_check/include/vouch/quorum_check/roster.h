@@ -15,7 +15,8 @@ class Roster {
   /// `peers` without duplicates and without `self`; at most kMaxNodes - 1. Checked by validate().
   Roster(NodeId self, const std::vector<NodeId>& peers) {
     VOUCH_ASSERT(peers.size() < kMaxNodes);
-    for (NodeId peer : peers) nodes_[count_++] = peer;
+    for (NodeId peer : peers)
+      nodes_[count_++] = peer;
     nodes_[count_++] = self;
     std::sort(nodes_.begin(), nodes_.begin() + count_);
     self_ = slot_of(self);

@@ -25,17 +25,17 @@ struct GroupStatus {
   Instant lease_until{};     ///< Of this node's own lease; kLongAgo when it does not lead.
   Instant promised_until{};  ///< Until when this node is bound to `promised_to`.
   NodeId promised_to{};
-  Candidacy candidacy{};     ///< Of this node.
-  Verdict verdict{};         ///< Newest decision of this node; kTrust before the first.
+  Candidacy candidacy{};  ///< Of this node.
+  Verdict verdict{};      ///< Newest decision of this node; kTrust before the first.
 };
 
 /// What is known first-hand of one peer.
 struct PeerStatus {
   PeerState state{};
   Incarnation incarnation{};
-  bool is_heard = false;     ///< The peer proves that it hears this node.
-  Duration round_trip{};     ///< Smoothed; includes the peer's wait for its next heartbeat.
-  Instant support_until{};   ///< Until when the peer supports this node.
+  bool is_heard = false;    ///< The peer proves that it hears this node.
+  Duration round_trip{};    ///< Smoothed; includes the peer's wait for its next heartbeat.
+  Instant support_until{};  ///< Until when the peer supports this node.
 };
 
 }  // namespace vouch

@@ -50,9 +50,9 @@ struct Sender {
 /// group's directed reachability matrix, and one entry of its support vector.
 struct PeerReport {
   NodeId peer{};
-  WireMicros support{};      ///< How long the peer's promise to the sender still runs.
-  bool hears = false;        ///< The sender hears the peer: its detector trusts it.
-  bool is_heard = false;     ///< The peer's echoes prove that it hears the sender.
+  WireMicros support{};   ///< How long the peer's promise to the sender still runs.
+  bool hears = false;     ///< The sender hears the peer: its detector trusts it.
+  bool is_heard = false;  ///< The peer's echoes prove that it hears the sender.
 
   friend bool operator==(const PeerReport&, const PeerReport&) = default;
 };
@@ -62,9 +62,10 @@ struct PeerReport {
 struct Candidacy {
   LogPosition log{};
   std::uint16_t priority = 0;
-  std::uint8_t consenters = 0;  ///< Voters, itself included, that it reaches both ways and whose log is not longer.
-  bool may_lead = false;        ///< Eligible: not drained, not a witness, work moves.
-  bool electable = false;       ///< May lead, and its consenters are a quorum.
+  std::uint8_t consenters =
+      0;  ///< Voters, itself included, that it reaches both ways and whose log is not longer.
+  bool may_lead = false;   ///< Eligible: not drained, not a witness, work moves.
+  bool electable = false;  ///< May lead, and its consenters are a quorum.
 
   friend bool operator==(const Candidacy&, const Candidacy&) = default;
 };
@@ -73,14 +74,15 @@ struct Candidacy {
 struct GroupRecord {
   GroupId group{};
   ConfigEpoch epoch{};
-  Term term{};             ///< Newest term that the sender knows.
-  NodeId leader{};         ///< Leader of that term as far as the sender knows, or kNobody.
-  Term claim{};            ///< Not 0: "I lead at this term" (the claim).
-  WireMicros lease{};      ///< With a claim: how long its quorum lease still runs.
-  WireMicros pending_age{};///< With a claim: age of the oldest uncommitted work; 0 = nothing pending.
-  Term abdicated{};        ///< Newest term that the sender led or stood for and has given up for good.
+  Term term{};         ///< Newest term that the sender knows.
+  NodeId leader{};     ///< Leader of that term as far as the sender knows, or kNobody.
+  Term claim{};        ///< Not 0: "I lead at this term" (the claim).
+  WireMicros lease{};  ///< With a claim: how long its quorum lease still runs.
+  WireMicros
+      pending_age{};  ///< With a claim: age of the oldest uncommitted work; 0 = nothing pending.
+  Term abdicated{};   ///< Newest term that the sender led or stood for and has given up for good.
   Candidacy candidacy{};
-  bool withheld = false;   ///< The sender makes the receiver no promise for this group.
+  bool withheld = false;  ///< The sender makes the receiver no promise for this group.
 
   friend bool operator==(const GroupRecord&, const GroupRecord&) = default;
 };
@@ -95,8 +97,8 @@ struct Heartbeat {
   ClockStamp sent_at{};            ///< The sender's clock when it sent this.
   Incarnation echo_incarnation{};  ///< Incarnation of the receiver to which the next two belong.
   ClockStamp echo{};               ///< `sent_at` of the receiver's newest heartbeat that arrived.
-  ClockStamp promised{};           ///< `sent_at` of the receiver's newest heartbeat that earned a promise.
-  bool sick = false;               ///< The sender knows that it is itself slow: it does not judge others.
+  ClockStamp promised{};  ///< `sent_at` of the receiver's newest heartbeat that earned a promise.
+  bool sick = false;      ///< The sender knows that it is itself slow: it does not judge others.
   std::uint8_t report_count = 0;
   std::uint8_t group_count = 0;
   std::array<PeerReport, kMaxNodes - 1> reports{};
@@ -112,27 +114,29 @@ struct ConfirmRequest {
   ConfigEpoch epoch{};
   Nonce round{};
   std::uint32_t attempt = 0;
-  NodeId subject{};                  ///< The suspected leader, or kNobody.
+  NodeId subject{};  ///< The suspected leader, or kNobody.
   Incarnation subject_incarnation{};
-  Term term{};                       ///< Newest term that the asker knows.
-  WireMicros hold{};                 ///< For how long a consent is asked to bind.
-  bool wants_consent = false;        ///< False: only evidence is asked for; the asker would not campaign.
+  Term term{};                 ///< Newest term that the asker knows.
+  WireMicros hold{};           ///< For how long a consent is asked to bind.
+  bool wants_consent = false;  ///< False: only evidence is asked for; the asker would not campaign.
   bool sick = false;
-  Candidacy candidacy{};             ///< Of the asker.
+  Candidacy candidacy{};  ///< Of the asker.
 };
 
 /// Why a responder consents, or does not.
 enum class Answer : std::uint8_t {
-  kConsent,        ///< No promise binds me and you are the best candidate that I know; I am bound to you for the hold.
-  kNotAsked,       ///< The request did not ask for consent; this is what I know.
-  kLeading,        ///< I am the leader and my quorum lease runs: evidence about myself.
-  kPromised,       ///< My promise to a leader still runs (`promise` says how long).
-  kEndorseOther,   ///< Another candidate is better (`endorses`).
-  kHeld,           ///< I consented to another candidate a moment ago (`promise` says how long that binds).
-  kNewerTerm,      ///< Your term is old.
-  kJustStarted,    ///< I restarted and may have promised before; I consent to nothing yet (`promise`).
-  kSick,           ///< I am slow myself; do not count my judgement.
-  kNotVoter,       ///< One of us has no vote in this group, or our membership versions differ.
+  kConsent,   ///< No promise binds me and you are the best candidate that I know; I am bound to you
+              ///< for the hold.
+  kNotAsked,  ///< The request did not ask for consent; this is what I know.
+  kLeading,   ///< I am the leader and my quorum lease runs: evidence about myself.
+  kPromised,  ///< My promise to a leader still runs (`promise` says how long).
+  kEndorseOther,  ///< Another candidate is better (`endorses`).
+  kHeld,  ///< I consented to another candidate a moment ago (`promise` says how long that binds).
+  kNewerTerm,    ///< Your term is old.
+  kJustStarted,  ///< I restarted and may have promised before; I consent to nothing yet
+                 ///< (`promise`).
+  kSick,         ///< I am slow myself; do not count my judgement.
+  kNotVoter,     ///< One of us has no vote in this group, or our membership versions differ.
 };
 inline constexpr std::uint8_t kAnswerCount = 10;
 
@@ -145,13 +149,15 @@ struct ConfirmReply {
   std::uint32_t attempt = 0;
   NodeId subject{};
   Incarnation subject_incarnation{};
-  Term term{};                        ///< Newest term that the responder knows.
-  NodeId leader{};                    ///< Leader of that term as far as it knows, or kNobody.
+  Term term{};      ///< Newest term that the responder knows.
+  NodeId leader{};  ///< Leader of that term as far as it knows, or kNobody.
   Incarnation leader_incarnation{};
   Answer answer = Answer::kNotAsked;
-  WireMicros evidence{};              ///< First-hand: that leader's quorum lease is proved to run this long. 0 = none.
-  WireMicros promise{};               ///< How long the responder is still bound to somebody.
-  NodeId endorses{};                  ///< The best candidate that the responder knows, or kNobody.
+  WireMicros
+      evidence{};  ///< First-hand: that leader's quorum lease is proved to run this long. 0 = none.
+  WireMicros promise{};  ///< How long a consent binds; otherwise, how long the responder is bound
+                         ///< elsewhere.
+  NodeId endorses{};     ///< The best candidate that the responder knows, or kNobody.
   bool sick = false;
   LogPosition log{};
 };

@@ -1,0 +1,344 @@
+// The part of GroupWatch that deals with suspicion: asking, answering, deciding.
+
+#include <algorithm>
+
+#include "vouch/quorum_check/group_watch.h"
+
+namespace vouch {
+namespace {
+
+/// For how long a consent to `request` binds: what was asked for, within our own limit.
+Duration granted_hold(const Core& core, const ConfirmRequest& request) {
+  return std::min(from_wire(request.hold), core.config.consent_hold_max());
+}
+
+}  // namespace
+
+void GroupWatch::step(Core& core) {
+  if (leads_) {
+    const Duration limit = core.config.progress_timeout;
+    if (core.now >= lease_until()) {
+      // Right after an own pause acknowledgements may still wait in a buffer. Until they are read
+      // the lease is not held, but not given up either.
+      if (core.now < core.drain_until) return;
+      stand_down(core, StandDownReason::kLeaseLapsed);
+    } else if (limit > Duration::zero() && progress_reported_ && pending_since_ != kNever &&
+               core.now - pending_since_ >= limit) {
+      stand_down(core, StandDownReason::kNoProgress);
+    } else {
+      return;
+    }
+  }
+  if (campaigning_) {
+    if (core.now < campaign_until_) return;
+    campaigning_ = false;  // The host let the consents lapse: ask anew.
+  }
+  if (leader_is_fine(core)) {
+    if (round_.active()) {
+      verdict_ = Verdict::kTrust;
+      DecisionInput input = decision_input(core);
+      DecisionOutput trust{.verdict = Verdict::kTrust};
+      record_decision(core, input, trust);
+      end_round(core);
+    }
+    return;
+  }
+  if (!round_.active()) {
+    if (core.now < grace_until_) return;
+    start_round(core);
+  }
+  evaluate(core);
+}
+
+void GroupWatch::start_round(Core& core) {
+  const Incarnation incarnation =
+      leader_ == kNoSlot ? Incarnation{} : core.peers[leader_].incarnation;
+  round_.start(core.now, Nonce{core.rng.next()}, leader_, incarnation, term_);
+  next_attempt_ = core.now;
+  backoff_ = core.config.confirm_interval;
+  verdict_ = Verdict::kTrust;
+  last_best_ = kNoSlot;
+  last_until_ = kLongAgo;
+  wanted_consent_ = false;
+  suppressed_since_ = kNever;
+  next_alert_ = kNever;
+}
+
+void GroupWatch::end_round(Core&) {
+  round_.stop();
+  next_attempt_ = kNever;
+}
+
+Duration GroupWatch::hold_for(const Core& core) const {
+  Duration round_trip = round_.round_trip();
+  for (Slot slot = 0; slot < core.roster.size(); ++slot) {
+    if (slot != self_ && core.two_way(slot)) {
+      round_trip = std::max(round_trip, core.peers[slot].round_trip);
+    }
+  }
+  // A consent must outlive its way back, or a slow network would never conclude.
+  return std::min(std::max(core.config.consent_hold, 2 * round_trip),
+                  core.config.consent_hold_max());
+}
+
+Duration GroupWatch::answer_window(const Core& core) const {
+  return std::max(hold_for(core), core.config.lease);
+}
+
+/// The first question about a leader asks only what others know: consents bind, so they are asked
+/// for when nothing speaks against a campaign but their absence.
+bool GroupWatch::wants_consent(const Core& core, const Candidacy& own, Verdict verdict) const {
+  if (!own.electable || best_candidate(core, kNoSlot) != self_) return false;
+  if (bound_until(core, self_) > core.now) return false;
+  if (round_.subject() == kNoSlot) return true;
+  return round_.attempt() > 0 && verdict != Verdict::kSuppress;
+}
+
+void GroupWatch::send_attempt(Core& core, Verdict verdict) {
+  const Duration hold = hold_for(core);
+  const Candidacy own = own_candidacy(core);
+  wanted_consent_ = wants_consent(core, own, verdict);
+  if (wanted_consent_) hold_ = Hold{self_, core.now + core.stretch(hold) + core.config.guard};
+  round_.next_attempt(core.now, hold);
+  ConfirmRequest request{.from = {core.roster.self_id(), core.config.incarnation}};
+  request.group = id_;
+  request.epoch = epoch_;
+  request.round = round_.nonce();
+  request.attempt = round_.attempt();
+  request.subject = core.roster.node(round_.subject());
+  request.subject_incarnation = round_.subject_incarnation();
+  request.term = term_;
+  request.hold = to_wire(hold);
+  request.wants_consent = wanted_consent_;
+  request.sick = core.sick();
+  request.candidacy = own;
+  for (Slot slot = 0; slot < core.roster.size(); ++slot) {
+    if (slot == self_ || !voters_.contains(slot)) continue;
+    ++core.counters.confirm_requests_sent;
+    core.out.push(Send{core.roster.node(slot), request});
+  }
+}
+
+void GroupWatch::handle_request(Core& core, Slot from, const ConfirmRequest& request) {
+  if (request.term > term_) adopt_term(core, request.term, kNoSlot);
+  views_[from].candidacy = request.candidacy;
+  const Slot best = best_candidate(core, from);
+  ConfirmReply reply{.from = {core.roster.self_id(), core.config.incarnation}};
+  reply.group = id_;
+  reply.epoch = epoch_;
+  reply.round = request.round;
+  reply.attempt = request.attempt;
+  reply.subject = request.subject;
+  reply.subject_incarnation = request.subject_incarnation;
+  reply.answer = judge(core, from, request, best);
+  reply.term = term_;
+  reply.leader = core.roster.node(leader_);
+  if (leader_ != kNoSlot && leader_ != self_) {
+    reply.leader_incarnation = core.peers[leader_].incarnation;
+  }
+  if (lease_held(core.now)) {
+    reply.evidence = to_wire(remaining(lease_until(), core.now));
+    reply.leader_incarnation = core.config.incarnation;
+  } else if (evidence_.leader != kNoSlot && evidence_.leader == leader_ &&
+             evidence_.term == term_ && evidence_.leader != from) {
+    reply.evidence = to_wire(remaining(evidence_.until, core.now));
+  }
+  // With a consent, `promise` is for how long it binds; otherwise until when we are bound
+  // elsewhere.
+  const Instant bound = reply.answer == Answer::kConsent ? core.now + granted_hold(core, request)
+                                                         : bound_until(core, from);
+  reply.promise = to_wire(remaining(bound, core.now));
+  reply.endorses = core.roster.node(best);
+  reply.sick = core.sick();
+  reply.log = log_;
+  ++core.counters.confirm_replies_sent;
+  core.out.push(Send{core.roster.node(from), reply});
+}
+
+Answer GroupWatch::judge(Core& core, Slot from, const ConfirmRequest& request, Slot best) {
+  if (!voters_.contains(self_) || !voters_.contains(from) || request.epoch != epoch_) {
+    return Answer::kNotVoter;
+  }
+  if (lease_held(core.now)) return Answer::kLeading;
+  if (request.term < term_) return Answer::kNewerTerm;
+  if (core.sick()) return Answer::kSick;
+  if (core.now < core.silent_until) return Answer::kJustStarted;
+  if (bound_to_other(core, from)) return Answer::kPromised;
+  if (evidence_.leader != kNoSlot && evidence_.leader != from && evidence_.until > core.now) {
+    return Answer::kPromised;
+  }
+  if (!request.wants_consent) return Answer::kNotAsked;
+  if (hold_.candidate != from && core.now < hold_.until) return Answer::kHeld;
+  if (best != from || request.sick) return Answer::kEndorseOther;
+  const Duration hold = granted_hold(core, request);
+  hold_ = Hold{from, core.now + core.stretch(hold) + core.config.guard};
+  return Answer::kConsent;
+}
+
+void GroupWatch::handle_reply(Core& core, Slot from, const ConfirmReply& reply) {
+  ConfirmReply believed = reply;
+  if (proves_nothing(core, reply)) believed.evidence = WireMicros{0};
+  const bool taken = !campaigning_ && round_.take(core, from, believed);
+  if (!taken) ++core.counters.dropped_stale_answer;
+  if (reply.term > term_ || (taken && believed.evidence.value() != 0)) {
+    learn_leader(core, reply.term, core.roster.slot_of(reply.leader));
+  }
+}
+
+/// Evidence about a claim that is known to be over: given up, or of a process that has ended.
+bool GroupWatch::proves_nothing(const Core& core, const ConfirmReply& reply) const {
+  const Slot leader = core.roster.slot_of(reply.leader);
+  if (leader == kNoSlot || leader == self_) return true;
+  const Peer& peer = core.peers[leader];
+  return reply.term < term_ || views_[leader].abdicated >= reply.term ||
+         reply.leader_incarnation < peer.incarnation ||
+         reply.leader_incarnation <= peer.dead_incarnation;
+}
+
+DecisionInput GroupWatch::decision_input(const Core& core) const {
+  DecisionInput input{.now = core.now, .voters = voters_, .self = self_};
+  input.self_sick = core.sick();
+  input.self_is_voter = voters_.contains(self_);
+  input.self_bound_until = bound_until(core, self_);
+  input.self_free = input.self_bound_until <= core.now;
+  if (evidence_.leader != kNoSlot && evidence_.leader == round_.subject() &&
+      evidence_.term == term_) {
+    input.self_evidence_until = evidence_.until;
+    if (evidence_.until > core.now) input.self_free = false;
+  }
+  input.first_window_over = core.now - round_.started() >= hold_for(core);
+  input.best = best_candidate(core, kNoSlot);
+  round_.view(core, answer_window(core), input.answers);
+  return input;
+}
+
+void GroupWatch::evaluate(Core& core) {
+  DecisionInput input = decision_input(core);
+  DecisionOutput decided = decide(input);
+  const bool ready = decided.verdict == Verdict::kWait && input.best == self_ && !wanted_consent_ &&
+                     decided.until <= core.now && round_.attempt() > 0;
+  if (core.now >= next_attempt_ || ready) {
+    send_attempt(core, decided.verdict);
+    input = decision_input(core);
+    decided = decide(input);
+    record_decision(core, input, decided);
+    plan_next_attempt(core, input, decided);
+  } else {
+    const bool changed = decided.verdict != verdict_ || input.best != last_best_;
+    record_decision(core, input, decided);
+    if (changed) backoff_ = core.config.confirm_interval;
+    if (changed || decided.verdict == Verdict::kWait) plan_next_attempt(core, input, decided);
+  }
+  check_suppress_cap(core, decided.verdict);
+  if (decided.verdict == Verdict::kCampaign) campaign(core, decided);
+}
+
+void GroupWatch::plan_next_attempt(Core& core, const DecisionInput& input,
+                                   const DecisionOutput& decided) {
+  const Duration interval = core.config.confirm_interval;
+  const Instant soonest = core.now + interval;
+  switch (decided.verdict) {
+    case Verdict::kSuppress: {
+      // Ask again while the evidence still runs, so that the host keeps an unbroken view.
+      const Instant ahead = decided.until - 2 * interval - round_.round_trip();
+      next_attempt_ = std::max(soonest, ahead);
+      backoff_ = interval;
+      return;
+    }
+    case Verdict::kWait:
+      if (input.best == self_ && decided.until != kLongAgo && decided.until != kNever &&
+          decided.until > core.now) {
+        // Somebody is still bound: the question comes again as soon as a quorum may be free.
+        next_attempt_ =
+            std::max(decided.until + std::chrono::microseconds(1), core.now + interval / 8);
+        next_attempt_ = std::min(next_attempt_, core.now + 4 * interval);
+        return;
+      }
+      next_attempt_ = std::min(std::max(next_attempt_, core.now), soonest);
+      if (next_attempt_ <= core.now) next_attempt_ = soonest;
+      return;
+    case Verdict::kCampaign:
+    case Verdict::kTrust:
+    case Verdict::kSuperseded:
+      return;
+    case Verdict::kQuiesceSelf:
+    case Verdict::kIsolatedSelf:
+    case Verdict::kNoElectableCandidate:
+    case Verdict::kEndorse:
+      next_attempt_ = core.now + backoff_;
+      backoff_ = std::min(2 * backoff_, core.config.consent_hold_max());
+      return;
+  }
+}
+
+void GroupWatch::campaign(Core& core, const DecisionOutput& decided) {
+  campaigning_ = true;
+  campaign_until_ = round_.consents_until(core, decided.consenting);
+  if (campaign_until_ == kNever) campaign_until_ = core.now + hold_for(core);
+  ++core.counters.campaigns;
+  core.out.push(Campaign{id_, term_, round_.nonce(), campaign_until_});
+  // Answers that come from now on are stale: a second campaign needs a new question.
+  end_round(core);
+}
+
+void GroupWatch::check_suppress_cap(Core& core, Verdict verdict) {
+  if (verdict != Verdict::kSuppress) {
+    suppressed_since_ = kNever;
+    return;
+  }
+  if (suppressed_since_ == kNever) {
+    suppressed_since_ = core.now;
+    next_alert_ = core.now + core.config.suppress_cap;
+  } else if (core.now >= next_alert_) {
+    core.out.push(SuppressAlert{id_, core.roster.node(leader_), core.now - suppressed_since_});
+    next_alert_ = core.now + core.config.suppress_cap;
+  }
+}
+
+void GroupWatch::record_decision(Core& core, const DecisionInput& input,
+                                 const DecisionOutput& decided) {
+  const bool extended = decided.verdict == Verdict::kSuppress &&
+                        decided.until > last_until_ + core.config.confirm_interval;
+  const bool same = decided.verdict == verdict_ && input.best == last_best_ && !extended;
+  // The first attempt waits in silence; a wait that nobody ended yet is news once.
+  if (same && decided.verdict != Verdict::kCampaign) return;
+  verdict_ = decided.verdict;
+  last_best_ = input.best;
+  last_until_ = decided.until;
+  Decision decision{.at = core.now, .group = id_, .verdict = decided.verdict};
+  decision.subject = core.roster.node(round_.subject());
+  decision.term = term_;
+  decision.round = round_.nonce();
+  decision.attempt = round_.attempt();
+  decision.answers = static_cast<std::uint8_t>(decided.answered.size());
+  decision.consents = static_cast<std::uint8_t>(decided.consenting.size());
+  decision.quorum = static_cast<std::uint8_t>(voters_.current.size() / 2 + 1);
+  decision.until = decided.until;
+  decision.best = core.roster.node(input.best);
+  const SlotSet named = decided.verdict == Verdict::kSuppress ? decided.via : decided.answered;
+  for (Slot slot = 0; slot < core.roster.size(); ++slot) {
+    if (named.contains(slot)) decision.via.push(core.roster.node(slot));
+  }
+  ++core.counters.decisions;
+  core.out.push(decision);
+  if (decided.verdict == Verdict::kSuppress && round_.subject() != kNoSlot) {
+    core.out.push(Vouched{id_, decision.subject, term_, decided.until, decision.via});
+  }
+}
+
+Instant GroupWatch::next_timeout(const Core& core) const {
+  if (leads_) {
+    Instant at = std::max(lease_until(), core.drain_until);
+    const Duration limit = core.config.progress_timeout;
+    if (limit > Duration::zero() && progress_reported_ && pending_since_ != kNever) {
+      at = std::min(at, pending_since_ + limit);
+    }
+    return at;
+  }
+  if (campaigning_) return campaign_until_;
+  if (round_.active()) return std::max(next_attempt_, core.now);
+  if (leader_is_fine(core)) return kNever;
+  return std::max(grace_until_, core.now);
+}
+
+}  // namespace vouch

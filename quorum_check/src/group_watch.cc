@@ -1,0 +1,330 @@
+#include "vouch/quorum_check/group_watch.h"
+
+#include <algorithm>
+
+namespace vouch {
+namespace {
+
+/// The order of candidates (rule L4). Only electable ones are compared.
+bool better(const Candidacy& a, NodeId a_id, const Candidacy& b, NodeId b_id) {
+  if (a.log != b.log) return a.log > b.log;
+  if (a.priority != b.priority) return a.priority > b.priority;
+  if (a.consenters != b.consenters) return a.consenters > b.consenters;
+  return a_id < b_id;
+}
+
+}  // namespace
+
+GroupWatch::GroupWatch(const Core& core, const GroupConfig& config)
+    : id_(config.id),
+      epoch_(config.epoch),
+      self_(core.roster.self()),
+      priority_(config.priority),
+      may_lead_(config.may_lead),
+      term_(config.term) {
+  for (NodeId voter : config.voters)
+    voters_.current.insert(core.roster.slot_of(voter));
+  for (NodeId voter : config.joint_voters)
+    voters_.joint.insert(core.roster.slot_of(voter));
+  support_.fill(kLongAgo);
+  // Who was just started has heard nobody yet: peers get the time of a few heartbeats to speak.
+  grace_until_ = core.now + 3 * core.config.heartbeat_interval;
+}
+
+void GroupWatch::handle_record(Core& core, Slot from, const Heartbeat& heartbeat,
+                               const GroupRecord& record, bool echo_fresh) {
+  PeerView& view = views_[from];
+  view.claim = record.claim;
+  view.candidacy = record.candidacy;
+  if (record.abdicated > view.abdicated) {
+    view.abdicated = record.abdicated;
+    release(from, record.abdicated);
+    next_attempt_ = std::min(next_attempt_, core.now);
+  }
+  learn_leader(core, record.term,
+               record.claim.value() != 0 ? from : core.roster.slot_of(record.leader));
+  withheld_.erase(from);
+  if (record.claim.value() == 0) {
+    if (leader_ == from && record.term == term_) set_leader(core, kNoSlot);
+    return;
+  }
+  if (!accepts_claim(core, from, record) || !echo_fresh) {
+    withheld_.insert(from);
+    return;
+  }
+  if (leader_ != from) set_leader(core, from);
+  promise_ = Promise{from, record.claim, core.now + core.config.promise()};
+  // The lease is counted from our own sending that this heartbeat echoes, which is surely before
+  // the leader wrote the rest: evidence by time of arrival would believe a backlog.
+  const Instant written_after{Duration(heartbeat.echo.value())};
+  evidence_ =
+      LeaderEvidence{from, record.claim, written_after + core.shrink(from_wire(record.lease))};
+}
+
+bool GroupWatch::accepts_claim(const Core& core, Slot from, const GroupRecord& record) const {
+  if (record.claim < term_) return false;
+  if (leads_ || (leader_ != kNoSlot && leader_ != from && views_[leader_].claim == term_)) {
+    return false;  // Two claims of one term: a fault of a host. The first one stands.
+  }
+  if (record.lease.value() == 0) return false;  // Shows no quorum: earns no promise.
+  const Duration limit = core.config.progress_timeout;
+  if (limit > Duration::zero() && from_wire(record.pending_age) > limit) return false;
+  if (core.now < core.promises_nothing_until) return false;
+  return core.now >= hold_.until || hold_.candidate == from;
+}
+
+void GroupWatch::handle_support(Core& core, Slot from, const GroupRecord& record,
+                                Instant promised_at) {
+  if (!leads_ || record.withheld || promised_at < claim_made_) return;
+  support_[from] = std::max(support_[from], promised_at + core.config.lease);
+}
+
+/// A node that speaks for `term` names its leader: its own claim, or what it knows.
+void GroupWatch::learn_leader(Core& core, Term term, Slot leader) {
+  const bool believable = leader != kNoSlot && leader != self_ && views_[leader].abdicated < term;
+  if (term > term_) {
+    adopt_term(core, term, believable ? leader : kNoSlot);
+  } else if (term == term_ && leader_ == kNoSlot && believable && !leads_) {
+    set_leader(core, leader);
+    if (round_.active()) end_round(core);  // The question is about somebody now.
+  }
+}
+
+void GroupWatch::handle_process_end(Core& core, Slot from) {
+  if (promise_.to == from) promise_ = Promise{};
+  if (hold_.candidate == from) hold_ = Hold{};
+  if (evidence_.leader == from) evidence_ = LeaderEvidence{};
+  views_[from] = PeerView{};
+  round_.forget(from);
+  if (leader_ == from) {
+    set_leader(core, kNoSlot);
+    grace_until_ = kLongAgo;
+  }
+  next_attempt_ = std::min(next_attempt_, core.now);
+}
+
+void GroupWatch::release(Slot from, Term up_to) {
+  if (promise_.to == from && promise_.term <= up_to) promise_ = Promise{};
+  if (evidence_.leader == from && evidence_.term <= up_to) evidence_ = LeaderEvidence{};
+}
+
+void GroupWatch::adopt_term(Core& core, Term term, Slot leader) {
+  VOUCH_ASSERT(term > term_);
+  if (leads_) stand_down(core, StandDownReason::kDeposed);
+  term_ = term;
+  campaigning_ = false;
+  if (round_.active()) {
+    DecisionInput input = decision_input(core);
+    input.newer_term_known = true;
+    record_decision(core, input, decide(input));
+    end_round(core);
+  }
+  set_leader(core, leader);
+  // The winner of that term gets the time of a heartbeat or two to speak for itself.
+  grace_until_ = core.now + 2 * core.config.heartbeat_interval;
+}
+
+void GroupWatch::set_leader(Core& core, Slot leader) {
+  if (leader_ == leader) return;
+  leader_ = leader;
+  core.out.push(LeaderChanged{id_, term_, core.roster.node(leader)});
+}
+
+void GroupWatch::stand_down(Core& core, StandDownReason reason) {
+  VOUCH_ASSERT(leads_);
+  leads_ = false;
+  abdicated_ = std::max(abdicated_, term_);
+  release(self_, term_);
+  support_.fill(kLongAgo);
+  lease_from_ = kLongAgo;
+  claim_made_ = kLongAgo;
+  core.out.push(StandDown{id_, term_, reason});
+  set_leader(core, kNoSlot);
+  grace_until_ = kLongAgo;
+  core.announce = true;
+}
+
+void GroupWatch::handle(Core& core, const Elected& event) {
+  if (event.term < term_ || leads_) return;
+  if (event.term > term_) adopt_term(core, event.term, kNoSlot);
+  campaigning_ = false;
+  if (round_.active()) end_round(core);
+  leads_ = true;
+  claim_made_ = core.now;
+  lease_from_ = core.now + event.bound;
+  support_.fill(kLongAgo);
+  for (NodeId voter : event.voters) {
+    const Slot slot = core.roster.slot_of(voter);
+    if (slot != kNoSlot) support_[slot] = event.requested_at + core.config.lease;
+  }
+  promise_ = Promise{self_, term_, kLongAgo};
+  set_leader(core, self_);
+  core.announce = true;
+}
+
+void GroupWatch::handle(Core& core, const CandidacyEnded& event) {
+  abdicated_ = std::max(abdicated_, event.term);
+  release(self_, event.term);
+  if (campaigning_) {
+    campaigning_ = false;
+    hold_ = Hold{};
+  }
+  grace_until_ = core.now;
+  core.announce = true;
+}
+
+void GroupWatch::handle(Core& core, const VoteGranted& event) {
+  const Slot candidate = core.roster.slot_of(event.candidate);
+  if (candidate == kNoSlot) return;
+  const bool own = candidate == self_;
+  const bool was_campaigning = campaigning_;
+  if (event.term > term_) adopt_term(core, event.term, kNoSlot);
+  if (event.term < term_) return;
+  if (own && was_campaigning) {
+    campaigning_ = true;
+    campaign_until_ = core.now + core.config.consent_hold_max();  // The host concludes by then.
+  }
+  // The vote is the first support of the new leader and binds like an acknowledged heartbeat.
+  promise_ = Promise{candidate, event.term, core.now + core.config.promise()};
+  grace_until_ = std::max(grace_until_, core.now + 2 * core.config.heartbeat_interval);
+}
+
+void GroupWatch::handle(Core& core, const TermObserved& event) {
+  if (event.term > term_) adopt_term(core, event.term, kNoSlot);
+}
+
+void GroupWatch::handle(Core&, const LogAdvanced& event) {
+  log_ = event.log;
+}
+
+void GroupWatch::handle(Core& core, const EligibilityChanged& event) {
+  if (may_lead_ == event.may_lead) return;
+  may_lead_ = event.may_lead;
+  if (!may_lead_ && leads_) stand_down(core, StandDownReason::kDraining);
+  core.announce = true;
+}
+
+void GroupWatch::handle(Core& core, const Resigned& event) {
+  if (leads_ && event.term == term_) stand_down(core, StandDownReason::kResigned);
+}
+
+void GroupWatch::handle(Core& core, const ProgressReported& event) {
+  progress_reported_ = true;
+  pending_since_ =
+      event.oldest_pending == Duration::zero() ? kNever : core.now - event.oldest_pending;
+}
+
+void GroupWatch::handle_hint(Core& core, Slot about) {
+  if (leader_ == about && !round_.active() && !leads_) start_round(core);
+}
+
+void GroupWatch::extend_promises(Instant since, Duration gap) {
+  if (promise_.until > since) promise_.until = saturating_add(promise_.until, gap);
+  if (hold_.until > since) hold_.until = saturating_add(hold_.until, gap);
+}
+
+bool GroupWatch::leader_is_fine(const Core& core) const {
+  if (leads_) return true;
+  if (leader_ == kNoSlot || leader_ == self_) return false;
+  return core.peers[leader_].state == PeerState::kTrusted && views_[leader_].claim == term_;
+}
+
+Instant GroupWatch::lease_until() const {
+  if (!leads_) return kLongAgo;
+  std::array<Instant, kMaxNodes> until = support_;
+  until[self_] = kNever;
+  return voters_.quorum_until(until);
+}
+
+bool GroupWatch::lease_held(Instant now) const {
+  return leads_ && now >= lease_from_ && now < lease_until();
+}
+
+Candidacy GroupWatch::own_candidacy(const Core& core) const {
+  Candidacy own{.log = log_, .priority = priority_};
+  own.may_lead = may_lead_ && voters_.contains(self_) && !core.sick();
+  SlotSet consenters;
+  if (voters_.contains(self_)) consenters.insert(self_);
+  for (Slot slot = 0; slot < core.roster.size(); ++slot) {
+    if (slot == self_ || !voters_.contains(slot) || !core.two_way(slot)) continue;
+    if (core.peers[slot].sick || views_[slot].candidacy.log > log_) continue;
+    consenters.insert(slot);
+  }
+  own.consenters = static_cast<std::uint8_t>(consenters.size());
+  own.electable = own.may_lead && voters_.is_quorum(consenters);
+  return own;
+}
+
+/// The best electable candidate known here. `asking` has just spoken, so it counts as reached.
+Slot GroupWatch::best_candidate(const Core& core, Slot asking) const {
+  Slot best = kNoSlot;
+  Candidacy best_candidacy{};
+  for (Slot slot = 0; slot < core.roster.size(); ++slot) {
+    if (!voters_.contains(slot)) continue;
+    if (slot != self_ && slot != asking && !core.two_way(slot)) continue;
+    if (slot != self_ && core.peers[slot].sick) continue;
+    const Candidacy candidacy = slot == self_ ? own_candidacy(core) : views_[slot].candidacy;
+    if (!candidacy.may_lead || !candidacy.electable) continue;
+    if (best == kNoSlot ||
+        better(candidacy, core.roster.node(slot), best_candidacy, core.roster.node(best))) {
+      best = slot;
+      best_candidacy = candidacy;
+    }
+  }
+  return best;
+}
+
+bool GroupWatch::bound_to_other(const Core& core, Slot candidate) const {
+  return promise_.to != kNoSlot && promise_.to != candidate && promise_.until > core.now;
+}
+
+Instant GroupWatch::bound_until(const Core& core, Slot candidate) const {
+  Instant until = core.silent_until;
+  if (promise_.to != kNoSlot && promise_.to != candidate) until = std::max(until, promise_.until);
+  if (hold_.candidate != candidate) until = std::max(until, hold_.until);
+  if (leads_ && candidate != self_) until = std::max(until, lease_until());
+  return until;
+}
+
+VoteVerdict GroupWatch::may_vote(const Core& core, Slot candidate, Instant now) const {
+  if (candidate == kNoSlot || !voters_.contains(candidate) || !voters_.contains(self_)) {
+    return VoteVerdict::kNotVoter;
+  }
+  const bool refuse = core.config.lease_mode == LeaseMode::kRefuse;
+  if (refuse && now < core.silent_until) return VoteVerdict::kJustStarted;
+  if (hold_.candidate != candidate && now < hold_.until) return VoteVerdict::kHeld;
+  if (!refuse) return VoteVerdict::kMay;
+  if (candidate != self_ && lease_held(now)) return VoteVerdict::kPromised;
+  if (promise_.to != kNoSlot && promise_.to != candidate && promise_.until > now) {
+    return VoteVerdict::kPromised;
+  }
+  return VoteVerdict::kMay;
+}
+
+GroupRecord GroupWatch::record(const Core& core) const {
+  GroupRecord record{.group = id_, .epoch = epoch_, .term = term_};
+  record.leader = core.roster.node(leader_);
+  record.abdicated = abdicated_;
+  record.candidacy = own_candidacy(core);
+  if (leads_) {
+    record.claim = term_;
+    record.lease = to_wire(remaining(lease_until(), core.now));
+    record.pending_age =
+        to_wire(pending_since_ == kNever ? Duration::zero() : core.now - pending_since_);
+  }
+  return record;
+}
+
+GroupStatus GroupWatch::status(const Core& core, Instant now) const {
+  GroupStatus status{.term = term_, .leader = core.roster.node(leader_)};
+  status.leads = lease_held(now);
+  status.suspects = round_.active();
+  status.lease_until = lease_until();
+  status.promised_until = promise_.until;
+  status.promised_to = core.roster.node(promise_.to);
+  status.candidacy = own_candidacy(core);
+  status.verdict = verdict_;
+  return status;
+}
+
+}  // namespace vouch

@@ -1,0 +1,387 @@
+#include "vouch/quorum_check/monitor.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace vouch {
+namespace {
+
+/// Room for everything that one call can want done: a heartbeat and a question to each peer, one
+/// reply, and for each peer and group a handful of notices.
+std::size_t action_room(const MonitorConfig& config) {
+  const std::size_t peers = config.peers.size() + 1;
+  const std::size_t groups = config.groups.size();
+  return peers * (3 + 2 * groups) + 16 * groups + 16;
+}
+
+}  // namespace
+
+Result<Monitor> Monitor::create(const MonitorConfig& config, Instant now, Rng rng) {
+  Status checked = validate(config);
+  if (!checked) return checked.error();
+  Core core{.config = config,
+            .roster = Roster(config.self, config.peers),
+            .peers = {},
+            .out = Ring<Action>(action_room(config)),
+            .rng = rng,
+            .now = now};
+  core.config.detector.heartbeat_interval = config.heartbeat_interval;
+  core.peers.reserve(core.roster.size());
+  for (Slot slot = 0; slot < core.roster.size(); ++slot) {
+    Result<Detector> detector = make_detector(core.config.detector);
+    if (!detector) return detector.error();
+    core.peers.emplace_back(std::move(*detector));
+  }
+  if (config.boot == BootMode::kRestarted) {
+    core.silent_until = now + config.promise();
+    core.promises_nothing_until = now + core.stretch(config.consent_hold_max()) + config.guard;
+  }
+  return Monitor(std::move(core));
+}
+
+Monitor::Monitor(Core core) : core_(std::move(core)) {
+  groups_.reserve(core_.config.groups.size());
+  for (const GroupConfig& group : core_.config.groups)
+    groups_.emplace_back(core_, group);
+  const std::int64_t interval = core_.config.heartbeat_interval.count();
+  // Nodes that start together shall not speak in chorus.
+  next_heartbeat_ = core_.now + Duration(core_.rng.between(0, interval - 1));
+  due_ = next_timeout();
+}
+
+// Everything that enters passes here first: time is clamped, and an own pause is noticed before
+// anything is answered or believed (rule S4).
+void Monitor::enter(Instant now) {
+  if (now < core_.now) {
+    ++core_.counters.clock_backwards;
+    now = core_.now;
+  }
+  const Instant last = core_.now;
+  core_.now = now;
+  if (due_ != kNever && now > due_ && now - due_ > core_.config.stall_limit) {
+    handle_stall(last, now - last);
+  }
+}
+
+void Monitor::leave() {
+  for (GroupWatch& group : groups_)
+    group.step(core_);
+  if (core_.announce) {
+    core_.announce = false;
+    send_heartbeats();
+  }
+  due_ = next_timeout();
+}
+
+void Monitor::handle_stall(Instant last, Duration gap) {
+  ++core_.counters.stalls;
+  const Duration interval = core_.config.heartbeat_interval;
+  core_.sick_until = core_.now + 2 * interval + core_.config.confirm_interval;
+  core_.drain_until = core_.now + core_.config.confirm_interval;
+  no_suspicion_before_ = core_.now + 3 * interval;
+  for (GroupWatch& group : groups_)
+    group.extend_promises(last, gap);
+  core_.silent_until =
+      core_.silent_until > last ? saturating_add(core_.silent_until, gap) : core_.silent_until;
+  next_heartbeat_ = core_.now;
+}
+
+void Monitor::handle_message(Instant now, NodeId from, const Message& message) {
+  enter(now);
+  const Slot slot = core_.roster.slot_of(from);
+  const Sender& sender = sender_of(message);
+  if (slot == kNoSlot || slot == core_.roster.self() || sender.node != from) {
+    ++core_.counters.dropped_unknown_sender;
+  } else if (!take_sender(slot, sender)) {
+    ++core_.counters.dropped_old_incarnation;
+  } else {
+    std::visit([&](const auto& m) { handle(slot, m); }, message);
+  }
+  leave();
+}
+
+void Monitor::handle_timeout(Instant now) {
+  enter(now);
+  check_peers();
+  if (core_.now >= next_heartbeat_) core_.announce = true;
+  leave();
+  if (core_.now >= next_heartbeat_) {
+    const Duration interval = core_.config.heartbeat_interval;
+    const std::int64_t missed = (core_.now - next_heartbeat_) / interval;
+    next_heartbeat_ += (missed + 1) * interval;
+    due_ = next_timeout();
+  }
+}
+
+void Monitor::handle_local(Instant now, const LocalEvent& event) {
+  enter(now);
+  std::visit(
+      [&](const auto& e) {
+        if constexpr (requires { e.group; }) {
+          if (GroupWatch* group = find(e.group)) {
+            group->handle(core_, e);
+          } else {
+            ++core_.counters.dropped_unknown_group;
+          }
+        } else {
+          handle_node_event(e);
+        }
+      },
+      event);
+  leave();
+}
+
+void Monitor::handle_node_event(const Obituary& event) {
+  const Slot slot = core_.roster.slot_of(event.node);
+  if (slot == kNoSlot || slot == core_.roster.self()) {
+    ++core_.counters.dropped_unknown_sender;
+    return;
+  }
+  Peer& peer = core_.peers[slot];
+  // An obituary of an earlier life says nothing about this one.
+  if (event.incarnation < peer.incarnation) {
+    ++core_.counters.dropped_old_incarnation;
+    return;
+  }
+  peer.dead_incarnation = event.incarnation;
+  peer.incarnation = event.incarnation;
+  handle_process_end(slot);
+  move_to(slot, PeerState::kSuspect);
+}
+
+void Monitor::handle_node_event(const Hint& event) {
+  const Slot slot = core_.roster.slot_of(event.node);
+  if (slot == kNoSlot || slot == core_.roster.self()) return;
+  for (GroupWatch& group : groups_)
+    group.handle_hint(core_, slot);
+}
+
+/// Follows the sender's incarnation. False: the message is from before its restart.
+bool Monitor::take_sender(Slot from, const Sender& sender) {
+  Peer& peer = core_.peers[from];
+  if (sender.incarnation < peer.incarnation || sender.incarnation <= peer.dead_incarnation) {
+    return false;
+  }
+  if (sender.incarnation > peer.incarnation) {
+    // The new life is proof that the old one has ended: its claims and promises are void.
+    if (peer.incarnation.value() != 0) handle_process_end(from);
+    peer.incarnation = sender.incarnation;
+  }
+  return true;
+}
+
+void Monitor::handle_process_end(Slot slot) {
+  Peer& peer = core_.peers[slot];
+  peer.detector.reset();
+  peer.last_seq = Seq{};
+  peer.newest = ClockStamp{};
+  peer.promised = ClockStamp{};
+  peer.echoed = kLongAgo;
+  peer.round_trip_known = false;
+  peer.sick = false;
+  for (GroupWatch& group : groups_)
+    group.handle_process_end(core_, slot);
+}
+
+void Monitor::handle(Slot from, const Heartbeat& heartbeat) {
+  Peer& peer = core_.peers[from];
+  if (heartbeat.report_count > kMaxNodes - 1 || heartbeat.group_count > kMaxGroupsPerHeartbeat) {
+    ++core_.counters.dropped_bad_field;
+    return;
+  }
+  if (heartbeat.seq <= peer.last_seq) {
+    ++core_.counters.dropped_stale_sequence;
+    return;
+  }
+  ++core_.counters.heartbeats_received;
+  peer.last_seq = heartbeat.seq;
+  peer.newest = heartbeat.sent_at;
+  peer.sick = heartbeat.sick;
+  const bool echo_fresh = take_echo(peer, heartbeat);
+  Instant promised_at = kLongAgo;
+  if (echo_fresh) {
+    peer.promised = heartbeat.sent_at;
+    peer.detector.heartbeat(core_.now, heartbeat.seq);
+    move_to(from, PeerState::kTrusted);
+  } else {
+    ++core_.counters.dropped_stale_echo;
+  }
+  if (heartbeat.echo_incarnation == core_.config.incarnation && heartbeat.promised.value() != 0) {
+    promised_at = Instant(Duration(heartbeat.promised.value()));
+    if (promised_at > core_.now) promised_at = kLongAgo;  // Nobody can have heard us in the future.
+  }
+  if (promised_at != kLongAgo) {
+    peer.support_until = std::max(peer.support_until, promised_at + core_.config.lease);
+  }
+  for (std::size_t i = 0; i < heartbeat.group_count; ++i) {
+    const GroupRecord& record = heartbeat.groups[i];
+    GroupWatch* group = find(record.group);
+    if (group == nullptr) {
+      ++core_.counters.dropped_unknown_group;
+      continue;
+    }
+    group->handle_record(core_, from, heartbeat, record, echo_fresh);
+    if (promised_at != kLongAgo) group->handle_support(core_, from, record, promised_at);
+  }
+}
+
+/// The echo-age gate: whether this heartbeat proves that its sender heard us lately. Old traffic
+/// that trickles out of a queue carries old echoes, and a sender that does not hear us can carry
+/// no new one; neither may refresh anything.
+bool Monitor::take_echo(Peer& peer, const Heartbeat& heartbeat) {
+  if (heartbeat.echo_incarnation != core_.config.incarnation || heartbeat.echo.value() == 0) {
+    return false;
+  }
+  const Instant echo{Duration(heartbeat.echo.value())};
+  if (echo > core_.now) return false;
+  if (echo > peer.echoed) {
+    peer.echoed = echo;
+    const Duration sample = core_.now - echo;
+    peer.round_trip =
+        peer.round_trip_known ? peer.round_trip + (sample - peer.round_trip) / 8 : sample;
+    peer.round_trip_known = true;
+  }
+  return core_.now - echo <= core_.config.lease - core_.config.heartbeat_interval;
+}
+
+void Monitor::handle(Slot from, const ConfirmRequest& request) {
+  ++core_.counters.confirm_requests_received;
+  if (GroupWatch* group = find(request.group)) {
+    group->handle_request(core_, from, request);
+  } else {
+    ++core_.counters.dropped_unknown_group;
+  }
+}
+
+void Monitor::handle(Slot from, const ConfirmReply& reply) {
+  ++core_.counters.confirm_replies_received;
+  if (GroupWatch* group = find(reply.group)) {
+    group->handle_reply(core_, from, reply);
+  } else {
+    ++core_.counters.dropped_unknown_group;
+  }
+}
+
+void Monitor::move_to(Slot slot, PeerState to) {
+  Peer& peer = core_.peers[slot];
+  if (peer.state == to) return;
+  core_.out.push(PeerChanged{core_.roster.node(slot), peer.state, to});
+  peer.state = to;
+}
+
+Instant Monitor::peer_due(const Peer& peer) const {
+  if (peer.state != PeerState::kTrusted) return kNever;
+  return std::max(peer.detector.suspect_at(), no_suspicion_before_);
+}
+
+void Monitor::check_peers() {
+  for (Slot slot = 0; slot < core_.roster.size(); ++slot) {
+    if (slot == core_.roster.self()) continue;
+    if (core_.now >= peer_due(core_.peers[slot])) move_to(slot, PeerState::kSuspect);
+  }
+}
+
+void Monitor::send_heartbeats() {
+  Heartbeat heartbeat{.from = {core_.roster.self_id(), core_.config.incarnation}};
+  heartbeat.sent_at = Core::stamp(core_.now);
+  heartbeat.sick = core_.sick();
+  for (Slot slot = 0; slot < core_.roster.size(); ++slot) {
+    if (slot == core_.roster.self()) continue;
+    const Peer& peer = core_.peers[slot];
+    PeerReport& report = heartbeat.reports[heartbeat.report_count++];
+    report.peer = core_.roster.node(slot);
+    report.support = to_wire(remaining(peer.support_until, core_.now));
+    report.hears = peer.state == PeerState::kTrusted;
+    report.is_heard = core_.is_heard(peer);
+  }
+  for (const GroupWatch& group : groups_) {
+    heartbeat.groups[heartbeat.group_count++] = group.record(core_);
+  }
+  for (Slot slot = 0; slot < core_.roster.size(); ++slot) {
+    if (slot == core_.roster.self()) continue;
+    const Peer& peer = core_.peers[slot];
+    heartbeat_seq_[slot] = heartbeat_seq_[slot].next();
+    heartbeat.seq = heartbeat_seq_[slot];
+    heartbeat.echo_incarnation = peer.incarnation;
+    heartbeat.echo = peer.newest;
+    heartbeat.promised = peer.promised;
+    for (std::size_t i = 0; i < groups_.size(); ++i) {
+      heartbeat.groups[i].withheld = groups_[i].withholds(slot);
+    }
+    ++core_.counters.heartbeats_sent;
+    core_.out.push() = Send{core_.roster.node(slot), heartbeat};
+  }
+}
+
+std::optional<Action> Monitor::poll_action() {
+  if (core_.out.empty()) return std::nullopt;
+  std::optional<Action> action = core_.out.front();
+  core_.out.pop();
+  return action;
+}
+
+Instant Monitor::next_timeout() const {
+  Instant at = next_heartbeat_;
+  for (Slot slot = 0; slot < core_.roster.size(); ++slot) {
+    if (slot != core_.roster.self()) at = std::min(at, peer_due(core_.peers[slot]));
+  }
+  for (const GroupWatch& group : groups_)
+    at = std::min(at, group.next_timeout(core_));
+  return at;
+}
+
+GroupWatch* Monitor::find(GroupId id) {
+  for (GroupWatch& group : groups_) {
+    if (group.id() == id) return &group;
+  }
+  return nullptr;
+}
+
+const GroupWatch* Monitor::find(GroupId id) const {
+  return const_cast<Monitor*>(this)->find(id);
+}
+
+VoteVerdict Monitor::may_vote(GroupId group, NodeId candidate, Instant now) const {
+  const GroupWatch* watch = find(group);
+  if (watch == nullptr) return VoteVerdict::kNotVoter;
+  return watch->may_vote(core_, core_.roster.slot_of(candidate), now);
+}
+
+bool Monitor::lease_held(GroupId group, Instant now) const {
+  const GroupWatch* watch = find(group);
+  return watch != nullptr && watch->lease_held(now);
+}
+
+Instant Monitor::guard(GroupId group, Term term) const {
+  const GroupWatch* watch = find(group);
+  if (watch == nullptr) return kLongAgo;
+  return watch->guard(term);
+}
+
+Duration Monitor::bound(GroupId group, NodeId candidate, Instant now) const {
+  const GroupWatch* watch = find(group);
+  if (watch == nullptr) return Duration::zero();
+  return remaining(watch->bound_until(core_, core_.roster.slot_of(candidate)), now);
+}
+
+GroupStatus Monitor::status(GroupId group, Instant now) const {
+  const GroupWatch* watch = find(group);
+  return watch == nullptr ? GroupStatus{} : watch->status(core_, now);
+}
+
+PeerStatus Monitor::peer(NodeId node) const {
+  const Slot slot = core_.roster.slot_of(node);
+  if (slot == kNoSlot || slot == core_.roster.self()) return PeerStatus{};
+  const Peer& peer = core_.peers[slot];
+  return PeerStatus{peer.state, peer.incarnation, core_.is_heard(peer), peer.round_trip,
+                    peer.support_until};
+}
+
+const MonitorCounters& Monitor::counters() const {
+  return core_.counters;
+}
+const MonitorConfig& Monitor::config() const {
+  return core_.config;
+}
+
+}  // namespace vouch
