@@ -16,14 +16,12 @@ Duration granted_hold(const Core& core, const ConfirmRequest& request) {
 
 void GroupWatch::step(Core& core) {
   if (leads_) {
-    const Duration limit = core.config.progress_timeout;
     if (core.now >= lease_until()) {
       // Right after an own pause acknowledgements may still wait in a buffer. Until they are read
       // the lease is not held, but not given up either.
       if (core.now < core.drain_until) return;
       stand_down(core, StandDownReason::kLeaseLapsed);
-    } else if (limit > Duration::zero() && progress_reported_ && pending_since_ != kNever &&
-               core.now - pending_since_ >= limit) {
+    } else if (core.now >= stuck_at(core)) {
       stand_down(core, StandDownReason::kNoProgress);
     } else {
       return;
@@ -35,9 +33,10 @@ void GroupWatch::step(Core& core) {
   }
   if (leader_is_fine(core)) {
     if (round_.active()) {
-      verdict_ = Verdict::kTrust;
-      DecisionInput input = decision_input(core);
-      DecisionOutput trust{.verdict = Verdict::kTrust};
+      const DecisionInput input = decision_input(core);
+      DecisionOutput trust = decide(input);
+      trust.verdict = Verdict::kTrust;
+      trust.until = kLongAgo;
       record_decision(core, input, trust);
       end_round(core);
     }
@@ -297,13 +296,20 @@ void GroupWatch::check_suppress_cap(Core& core, Verdict verdict) {
 
 void GroupWatch::record_decision(Core& core, const DecisionInput& input,
                                  const DecisionOutput& decided) {
+  // Evidence is renewed with every question; it is news when it carries well beyond what was said,
+  // or when what was said is about to end.
+  const Instant soon = core.now + 2 * core.config.confirm_interval + core.config.heartbeat_interval;
+  const Duration step = core.config.confirm_interval;
   const bool extended = decided.verdict == Verdict::kSuppress &&
-                        decided.until > last_until_ + core.config.confirm_interval;
-  const bool same = decided.verdict == verdict_ && input.best == last_best_ && !extended;
-  // The first attempt waits in silence; a wait that nobody ended yet is news once.
-  if (same && decided.verdict != Verdict::kCampaign) return;
-  verdict_ = decided.verdict;
+                        decided.until > last_until_ + step &&
+                        (last_until_ < soon || decided.until > last_until_ + core.config.lease / 2);
+  const bool other_best = decided.verdict == Verdict::kEndorse && input.best != last_best_;
   last_best_ = input.best;
+  if (decided.verdict == verdict_ && !extended && !other_best &&
+      decided.verdict != Verdict::kCampaign) {
+    return;
+  }
+  verdict_ = decided.verdict;
   last_until_ = decided.until;
   Decision decision{.at = core.now, .group = id_, .verdict = decided.verdict};
   decision.subject = core.roster.node(round_.subject());
@@ -321,19 +327,16 @@ void GroupWatch::record_decision(Core& core, const DecisionInput& input,
   }
   ++core.counters.decisions;
   core.out.push(decision);
-  if (decided.verdict == Verdict::kSuppress && round_.subject() != kNoSlot) {
+  SlotSet others = decided.via;
+  others.erase(self_);
+  if (decided.verdict == Verdict::kSuppress && round_.subject() != kNoSlot && !others.empty()) {
     core.out.push(Vouched{id_, decision.subject, term_, decided.until, decision.via});
   }
 }
 
 Instant GroupWatch::next_timeout(const Core& core) const {
   if (leads_) {
-    Instant at = std::max(lease_until(), core.drain_until);
-    const Duration limit = core.config.progress_timeout;
-    if (limit > Duration::zero() && progress_reported_ && pending_since_ != kNever) {
-      at = std::min(at, pending_since_ + limit);
-    }
-    return at;
+    return std::min(std::max(lease_until(), core.drain_until), stuck_at(core));
   }
   if (campaigning_) return campaign_until_;
   if (round_.active()) return std::max(next_attempt_, core.now);

@@ -209,7 +209,6 @@ void GroupWatch::handle(Core& core, const Resigned& event) {
 }
 
 void GroupWatch::handle(Core& core, const ProgressReported& event) {
-  progress_reported_ = true;
   pending_since_ =
       event.oldest_pending == Duration::zero() ? kNever : core.now - event.oldest_pending;
 }
@@ -229,6 +228,13 @@ bool GroupWatch::leader_is_fine(const Core& core) const {
   return core.peers[leader_].state == PeerState::kTrusted && views_[leader_].claim == term_;
 }
 
+/// When the oldest uncommitted work is too old for this node to be of use as a leader.
+Instant GroupWatch::stuck_at(const Core& core) const {
+  const Duration limit = core.config.progress_timeout;
+  if (limit == Duration::zero() || pending_since_ == kNever) return kNever;
+  return pending_since_ + limit;
+}
+
 Instant GroupWatch::lease_until() const {
   if (!leads_) return kLongAgo;
   std::array<Instant, kMaxNodes> until = support_;
@@ -242,7 +248,7 @@ bool GroupWatch::lease_held(Instant now) const {
 
 Candidacy GroupWatch::own_candidacy(const Core& core) const {
   Candidacy own{.log = log_, .priority = priority_};
-  own.may_lead = may_lead_ && voters_.contains(self_) && !core.sick();
+  own.may_lead = may_lead_ && voters_.contains(self_) && !core.sick() && core.now < stuck_at(core);
   SlotSet consenters;
   if (voters_.contains(self_)) consenters.insert(self_);
   for (Slot slot = 0; slot < core.roster.size(); ++slot) {

@@ -97,6 +97,7 @@ class GroupWatch {
   void stand_down(Core& core, StandDownReason reason);
   void release(Slot from, Term up_to);
   [[nodiscard]] bool leader_is_fine(const Core& core) const;
+  [[nodiscard]] Instant stuck_at(const Core& core) const;
 
   // Who would be best.
   [[nodiscard]] Candidacy own_candidacy(const Core& core) const;
@@ -145,7 +146,6 @@ class GroupWatch {
   Instant claim_made_ = kLongAgo;  ///< Acknowledgements of older heartbeats do not know the claim.
   Instant lease_from_ = kLongAgo;  ///< kWaitOut: earlier leases may still run before.
   std::array<Instant, kMaxNodes> support_{};
-  bool progress_reported_ = false;
   Instant pending_since_ = kNever;  ///< kNever: nothing is pending.
 
   // While this node suspects.
