@@ -327,11 +327,12 @@ void GroupWatch::record_decision(Core& core, const DecisionInput& input,
   }
   ++core.counters.decisions;
   core.out.push(decision);
-  SlotSet others = decided.via;
-  others.erase(self_);
-  if (decided.verdict == Verdict::kSuppress && round_.subject() != kNoSlot && !others.empty()) {
-    core.out.push(Vouched{id_, decision.subject, term_, decided.until, decision.via});
+  if (decided.verdict != Verdict::kSuppress || round_.subject() == kNoSlot) return;
+  Vouched vouched{id_, decision.subject, term_, decided.until, {}};
+  for (NodeId node : decision.via) {
+    if (node != core.roster.self_id()) vouched.via.push(node);
   }
+  if (vouched.via.count > 0) core.out.push(vouched);
 }
 
 Instant GroupWatch::next_timeout(const Core& core) const {

@@ -39,11 +39,12 @@ class [[nodiscard]] Result {
   const T* operator->() const { return &value(); }
 
   /// The value. Asking a failed result for it is a bug of the caller.
-  T& value() {
+  T& value() & {
     VOUCH_ASSERT(has_value());
     return *std::get_if<0>(&state_);
   }
-  const T& value() const {
+  T&& value() && { return std::move(value()); }
+  const T& value() const& {
     VOUCH_ASSERT(has_value());
     return *std::get_if<0>(&state_);
   }
