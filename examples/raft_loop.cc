@@ -5,10 +5,6 @@
 #include <algorithm>
 #include <cstdio>
 #include <deque>
-#include <iterator>
-#include <optional>
-#include <utility>
-#include <variant>
 #include <vector>
 
 #include "vouch/quorum_check/monitor.h"
@@ -18,6 +14,9 @@ using namespace vouch;  // NOLINT: an example
 namespace {
 
 using std::chrono::milliseconds;
+double ms(Instant at) {
+  return static_cast<double>(at.time_since_epoch().count()) / 1e6;
+}
 constexpr GroupId kGroup{1};
 
 struct Vote {
@@ -89,7 +88,7 @@ class Replica {
   void count(Instant now, const Vote& reply, NodeId from) {
     if (!reply.granted || reply.term != term_ || voters_.count == 0) return;
     voters_.push(from);
-    if (voters_.count != monitor_.config().groups[0].voters.size() / 2 + 1) return;
+    if (voters_.count != 2) return;
     std::printf("%7.1f ms  n%u wins term %llu\n", ms(now), id_.value(),
                 static_cast<unsigned long long>(term_.value()));
     monitor_.handle_local(now, Elected{kGroup, term_, asked_at_, voters_, Duration::zero()});
@@ -109,8 +108,6 @@ class Replica {
     }
   }
 
-  static double ms(Instant at) { return static_cast<double>(at.time_since_epoch().count()) / 1e6; }
-
   NodeId id_;
   Network& network_;
   Monitor monitor_;
@@ -123,6 +120,7 @@ class Replica {
 
 int main() {
   Network network;
+  NodeId dead = kNobody;
   std::vector<Replica> replicas;
   const std::vector<NodeId> all{NodeId{1}, NodeId{2}, NodeId{3}};
   for (NodeId id : all) {
@@ -133,7 +131,6 @@ int main() {
     replicas.emplace_back(
         id, network, Monitor::create(config, Instant(milliseconds(1)), Rng(id.value())).value());
   }
-  NodeId dead = kNobody;
   for (int tick = 2; tick < 5000; ++tick) {
     const Instant now{milliseconds(tick)};
     for (Replica& replica : replicas) {
@@ -146,10 +143,8 @@ int main() {
       if (tick == 2000) {
         std::printf("--- n1 no longer reaches n2\n");
         network.cut = {NodeId{1}, NodeId{2}};
-      } else if (tick == 3000) {
-        std::printf("--- the leader n%u is killed\n", replica.id().value());
-        dead = replica.id();
       }
+      if (tick == 3000) std::printf("--- n%u is killed\n", (dead = replica.id()).value());
     }
     network.now = std::exchange(network.next, {});
   }
