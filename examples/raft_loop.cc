@@ -12,7 +12,6 @@
 using namespace vouch;  // NOLINT: an example
 
 namespace {
-
 using std::chrono::milliseconds;
 double ms(Instant at) {
   return static_cast<double>(at.time_since_epoch().count()) / 1e6;
@@ -117,7 +116,6 @@ class Replica {
 };
 
 }  // namespace
-
 int main() {
   Network network;
   NodeId dead = kNobody;
@@ -141,8 +139,8 @@ int main() {
       replica.tick(now);
       if (!replica.may_write(now)) continue;
       if (tick == 2000) {
-        std::printf("--- n1 no longer reaches n2\n");
         network.cut = {NodeId{1}, NodeId{2}};
+        std::printf("--- n1 no longer reaches n2\n");
       }
       if (tick == 3000) std::printf("--- n%u is killed\n", (dead = replica.id()).value());
     }
