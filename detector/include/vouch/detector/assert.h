@@ -16,7 +16,6 @@ AssertHandler set_assert_handler(AssertHandler handler) noexcept;
 
 /// Checks an invariant of our own code, in every build type. Never for input from outside: a
 /// datagram, a file and a configuration are handled, not asserted.
-#define VOUCH_ASSERT(condition) \
-  (static_cast<bool>(condition) \
-       ? static_cast<void>(0)   \
-       : ::vouch::assert_failed(#condition, __FILE__, __LINE__))
+#define VOUCH_ASSERT(condition)                        \
+  (static_cast<bool>(condition) ? static_cast<void>(0) \
+                                : ::vouch::assert_failed(#condition, __FILE__, __LINE__))

@@ -14,7 +14,8 @@ namespace vouch {
 class Rng {
  public:
   explicit constexpr Rng(std::uint64_t seed) {
-    for (auto& word : state_) word = splitmix64(seed);
+    for (auto& word : state_)
+      word = splitmix64(seed);
   }
 
   /// 64 uniformly random bits.
