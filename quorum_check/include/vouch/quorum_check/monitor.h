@@ -97,8 +97,8 @@ class Monitor {
   void handle_node_event(const Obituary& event);
   void handle_node_event(const Hint& event);
   [[nodiscard]] Instant peer_due(const Peer& peer) const;
-  [[nodiscard]] GroupWatch* find(GroupId group);
-  [[nodiscard]] const GroupWatch* find(GroupId group) const;
+  [[nodiscard]] GroupWatch* find(GroupId id);
+  [[nodiscard]] const GroupWatch* find(GroupId id) const;
 
   Core core_;
   std::vector<GroupWatch> groups_;
