@@ -32,7 +32,7 @@ Status check_duration(const char* field, Duration value, Zero zero) {
 
 Status check_window(std::uint32_t window_size) {
   if (window_size >= 1 && window_size <= kDetectorWindowMax) return Done{};
-  return broken("window_size", "must be between 1 and 65536", std::to_string(window_size));
+  return broken("window_size", "must be between 1 and 65535", std::to_string(window_size));
 }
 
 Status check_threshold(double threshold) {

@@ -1,10 +1,13 @@
 #pragma once
 
+#include <utility>
 #include <variant>
 
+#include "vouch/detector/chen.h"
 #include "vouch/detector/detector_config.h"
 #include "vouch/detector/fixed_timeout.h"
 #include "vouch/detector/ids.h"
+#include "vouch/detector/phi_accrual.h"
 #include "vouch/detector/result.h"
 #include "vouch/detector/time.h"
 
@@ -41,7 +44,7 @@ class Detector {
 
  private:
   friend Result<Detector> make_detector(const DetectorConfig& config);
-  using Estimator = std::variant<FixedTimeout>;
+  using Estimator = std::variant<FixedTimeout, ChenNfdE, PhiAccrual>;
 
   explicit Detector(Estimator estimator) : estimator_(std::move(estimator)) {}
 
@@ -50,6 +53,9 @@ class Detector {
   Seq newest_{};
   Estimator estimator_;
 };
+
+// A peer costs this plus four bytes per sample: under 512 bytes at a window of 100.
+static_assert(sizeof(Detector) <= 112);
 
 /// Makes a detector, or says which field of `config` breaks which rule. Allocates the window.
 [[nodiscard]] Result<Detector> make_detector(const DetectorConfig& config);

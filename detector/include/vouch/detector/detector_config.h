@@ -21,7 +21,7 @@ enum class DetectorKind : std::uint8_t {
 inline constexpr Duration kDetectorDurationMax = std::chrono::hours(24);
 
 /// No window may be longer than this, for the same reason.
-inline constexpr std::uint32_t kDetectorWindowMax = 65'536;
+inline constexpr std::uint32_t kDetectorWindowMax = 65'535;
 
 /// What a detector is made from. Each field says which kinds read it; the others ignore it.
 struct DetectorConfig {
@@ -44,7 +44,7 @@ struct DetectorConfig {
   /// than this once in 10^8, if the gaps are normally distributed, which they seldom are.
   double threshold = 8.0;
 
-  /// Chen and phi accrual: how many of the newest samples count. In [1, 65536]. A long window is
+  /// Chen and phi accrual: how many of the newest samples count. In [1, 65535]. A long window is
   /// steady, a short one follows a changing network.
   std::uint32_t window_size = 100;
 
