@@ -84,8 +84,15 @@ class ChenNfdE {
            window_.shift();
   }
 
+  /// Turns the division by the number of samples into a multiplication: a division per heartbeat
+  /// would cost as much as everything else together.
+  static std::uint64_t reciprocal_of(std::uint16_t count) {
+    return (std::uint64_t{1} << 63) / count + 1;
+  }
+
   [[nodiscard]] std::int64_t expected_arrival(std::uint64_t seq) const {
-    const std::int64_t mean = sum_ / window_.size();
+    __extension__ using Wide = __int128;
+    const auto mean = static_cast<std::int64_t>((static_cast<Wide>(sum_) * reciprocal_) >> 63);
     const std::int64_t half_unit = std::int64_t{1} << (window_.shift() - 1);
     const std::int64_t offset = mean * (std::int64_t{1} << window_.shift()) + half_unit;
     return wrapping_add(wrapping_add(intervals(seq), anchor_), offset);
@@ -102,6 +109,7 @@ class ChenNfdE {
   void restart(Instant now, Seq seq) {
     window_.clear();
     window_.push(0);
+    reciprocal_ = reciprocal_of(1);
     anchor_ = wrapping_subtract(nanoseconds(now), intervals(seq.value()));
     first_ = last_ = sum_ = 0;
     outage_late_ = kNoOutage;
@@ -117,6 +125,8 @@ class ChenNfdE {
     if (evicts) {
       sum_ -= first_;
       first_ += static_cast<std::int32_t>(window_.oldest());
+    } else {
+      reciprocal_ = reciprocal_of(window_.size());
     }
     last_ = offset;
   }
@@ -128,6 +138,7 @@ class ChenNfdE {
   std::int64_t first_ = 0;   ///< Offset of the oldest sample.
   std::int64_t last_ = 0;    ///< Offset of the newest sample.
   std::int64_t sum_ = 0;     ///< Sum of the offsets in the window.
+  std::uint64_t reciprocal_ = 0;          ///< 2^63 / number of samples, rounded up.
   std::int64_t outage_late_ = kNoOutage;  ///< How late the last heartbeat was, if unsampled.
 };
 

@@ -43,7 +43,7 @@ class PhiAccrual {
   [[nodiscard]] Instant heartbeat(Instant now, Instant last, Instant suspect_at) {
     if (suspect_at == kNever) [[unlikely]] {
       seed();
-    } else if (now < suspect_at) [[likely]] {
+    } else if (now <= suspect_at) [[likely]] {
       unsampled_ = 0;
       sample(now - last);
     } else if (unsampled_ < kOutagesMax) {
@@ -119,18 +119,22 @@ inline Duration PhiAccrual::silence() const {
   __extension__ using Wide = unsigned __int128;
   const Wide squares = (static_cast<Wide>(squares_.high) << 64) | squares_.low;
   const Wide scaled = squares * window_.size() - static_cast<Wide>(sum_) * sum_;
-  const auto high = static_cast<std::uint64_t>(scaled >> 64);
-  double variance = static_cast<double>(static_cast<std::uint64_t>(scaled));
-  if (high != 0) [[unlikely]]
-    variance += static_cast<double>(high) * 0x1p64;
+  // A signed word converts in one instruction; more than 63 bits are rare.
+  double variance = static_cast<double>(static_cast<std::int64_t>(scaled));
+  if ((scaled >> 63) != 0) [[unlikely]] {
+    variance = static_cast<double>(static_cast<std::uint64_t>(scaled >> 64)) * 0x1p64 +
+               static_cast<double>(static_cast<std::uint64_t>(scaled));
+  }
 
   const double margin = quantile_ * (std::sqrt(variance) * per_sample_);
   const double unit = static_cast<double>(std::uint64_t{1} << window_.shift());
-  const double mean = (static_cast<double>(sum_) * per_sample_ + 0.5) * unit;
+  const double mean =
+      (static_cast<double>(static_cast<std::int64_t>(sum_)) * per_sample_ + 0.5) * unit;
   // A threshold below 0.3 has a negative z: there the deviation's floor is a ceiling.
   const double floored =
       quantile_ >= 0 ? std::max(margin, margin_min_) : std::min(margin, margin_min_);
-  const double total = std::clamp(mean + floored, 0.0, 4e18);
+  // Every term is below 2^59 by the limits of the configuration, so the sum fits.
+  const double total = std::max(mean + floored, 0.0);
   return Duration(static_cast<std::int64_t>(total)) + acceptable_pause_;
 }
 
