@@ -11,71 +11,80 @@ Instant schedule_of(const TraceRecord& record) {
   return record.sent.value_or(record.arrival);
 }
 
-/// A step of the schedule, and how many intervals it covers.
-struct Step {
-  Duration length{};
-  std::int64_t intervals = 1;
+Duration median_of(std::vector<Duration>& values) {
+  if (values.empty()) return Duration::zero();
+  const auto middle = values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2);
+  std::nth_element(values.begin(), middle, values.end());
+  return *middle;
+}
 
-  [[nodiscard]] Duration per_interval() const { return length / intervals; }
-};
-
-std::vector<Step> steps_of(std::span<const TraceRecord> records) {
-  std::vector<Step> steps;
-  for (std::size_t i = 1; i < records.size(); ++i) {
-    const TraceRecord& before = records[i - 1];
-    const TraceRecord& after = records[i];
-    if (before.incarnation != after.incarnation) continue;
-    Step step{schedule_of(after) - schedule_of(before), 1};
-    if (before.seq && after.seq) {
-      // Overtaken or repeated heartbeats say nothing about the interval.
-      if (*after.seq <= *before.seq || after.seq->value() - before.seq->value() > 1'000'000)
-        continue;
-      step.intervals = static_cast<std::int64_t>(after.seq->value() - before.seq->value());
-    }
-    if (step.length >= Duration::zero()) steps.push_back(step);
+/// The median time per number between records that lie `distance` apart.
+Duration median_slope(std::span<const TraceRecord> records, std::span<const std::int64_t> numbers,
+                      std::size_t distance) {
+  std::vector<Duration> slopes;
+  for (std::size_t i = distance; i < records.size(); ++i) {
+    const TraceRecord& before = records[i - distance];
+    const std::int64_t steps = numbers[i] - numbers[i - distance];
+    // Overtaken or repeated heartbeats, and those of a sender that restarted, say nothing.
+    if (steps <= 0 || before.incarnation != records[i].incarnation) continue;
+    slopes.push_back((schedule_of(records[i]) - schedule_of(before)) / steps);
   }
-  return steps;
+  return median_of(slopes);
 }
 
 }  // namespace
 
 Duration estimate_interval(std::span<const TraceRecord> records) {
-  std::vector<Step> steps = steps_of(records);
-  if (steps.empty()) return Duration::zero();
-  const auto middle = steps.begin() + static_cast<std::ptrdiff_t>(steps.size() / 2);
-  std::nth_element(steps.begin(), middle, steps.end(), [](const Step& a, const Step& b) {
-    return a.per_interval() < b.per_interval();
-  });
-  const Duration median = middle->per_interval();
-
-  Duration sum{};
-  std::int64_t intervals = 0;
-  for (const Step& step : steps) {
-    const Duration off = step.per_interval() - median;
-    if (std::max(off, -off) > median / 2) continue;
-    sum += step.length;
-    intervals += step.intervals;
+  std::vector<std::int64_t> numbers;
+  for (std::size_t i = 0; i < records.size(); ++i) {
+    numbers.push_back(static_cast<std::int64_t>(records[i].seq ? records[i].seq->value() : i));
   }
-  return intervals == 0 ? median : sum / intervals;
+  const Duration median = median_slope(records, numbers, 1);
+  if (median <= Duration::zero()) return Duration::zero();
+
+  // Without numbers, a step covers as many intervals as fit into it; a late heartbeat is made up
+  // for by the short step behind it.
+  for (std::size_t i = 1; i < records.size(); ++i) {
+    if (records[i].seq) continue;
+    numbers[i] = numbers[i - 1] +
+                 (schedule_of(records[i]) - schedule_of(records[i - 1]) + median / 2) / median;
+  }
+  const Duration slope =
+      median_slope(records, numbers, std::min<std::size_t>(256, records.size() / 2));
+  return slope > Duration::zero() ? slope : median;
 }
 
 Duration default_gap(Duration heartbeat_interval) {
   return std::max<Duration>(100 * heartbeat_interval, std::chrono::seconds(5));
 }
 
-Seq NumberInference::number(Instant arrival) {
-  if (newest_ == Seq{} || interval_ <= Duration::zero()) {
-    expected_ = arrival;
-    newest_ = newest_.next();
-    return newest_;
+std::optional<TraceRecord> NumberInference::take(const TraceRecord& record) {
+  waiting_.push_back(record);
+  return waiting_.size() > kLookAhead ? next() : std::nullopt;
+}
+
+std::optional<TraceRecord> NumberInference::next() {
+  if (waiting_.empty()) return std::nullopt;
+  TraceRecord record = waiting_.front();
+  const bool first = newest_ == 0;
+  if (first) expected_ = record.arrival;
+
+  // A late heartbeat looks like one after a loss, until the next ones come on time: each of them
+  // leaves room for those before it.
+  std::int64_t steps = INT64_MAX;
+  for (std::size_t i = 0; i < waiting_.size(); ++i) {
+    const Duration beyond = waiting_[i].arrival - expected_ + interval_ / 2;
+    steps = std::min(steps, beyond / interval_ - static_cast<std::int64_t>(i));
   }
-  const std::int64_t steps =
-      std::max<std::int64_t>(1, (arrival - expected_ + interval_ / 2) / interval_);
-  newest_ = Seq(newest_.value() + static_cast<std::uint64_t>(steps));
-  expected_ += interval_ * steps;
+  steps = std::max<std::int64_t>(steps, 1);
+  if (first) steps = 1;
+  newest_ += steps;
+  if (!first) expected_ += interval_ * steps;
   // The schedule follows the arrivals slowly: an error of the interval must not add up.
-  expected_ += (arrival - expected_) / 16;
-  return newest_;
+  expected_ += (record.arrival - expected_) / 64;
+  waiting_.pop_front();
+  record.seq = Seq(static_cast<std::uint64_t>(newest_));
+  return record;
 }
 
 }  // namespace vouch

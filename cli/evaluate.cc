@@ -1,0 +1,345 @@
+#include "evaluate.h"
+
+#include <algorithm>
+#include <cmath>
+#include <deque>
+#include <iostream>
+#include <memory>
+#include <set>
+
+#include "vouch/trace/link_timing.h"
+
+namespace vouch::cli {
+namespace {
+
+/// So many records per link are held back to estimate the heartbeat interval.
+constexpr std::size_t kRecordsForInterval = 4096;
+
+/// A detector as asked for on the command line. Without settings the usual ones are taken.
+struct DetectorRequest {
+  DetectorKind kind;
+  std::vector<double> settings;  ///< Milliseconds; for phi the thresholds.
+};
+
+Duration milliseconds_of(double value) {
+  return Duration(static_cast<std::int64_t>(std::llround(value * 1e6)));
+}
+
+Error bad_detector(const std::string& text, const std::string& why) {
+  return Error{Errc::kBadConfig, "--detector " + text + ": " + why};
+}
+
+Result<DetectorRequest> parse_detector(const std::string& text) {
+  const std::size_t colon = text.find(':');
+  const std::string name = text.substr(0, colon);
+  DetectorRequest request{};
+  bool known = false;
+  for (const DetectorKind kind :
+       {DetectorKind::kFixedTimeout, DetectorKind::kChen, DetectorKind::kPhiAccrual}) {
+    if (name != to_string(kind)) continue;
+    request.kind = kind;
+    known = true;
+  }
+  if (!known) return bad_detector(text, "the name must be one of fixed, chen, phi");
+  if (colon == std::string::npos) return request;
+
+  std::string rest = text.substr(colon + 1);
+  for (;;) {
+    const std::size_t comma = rest.find(',');
+    const std::string setting = rest.substr(0, comma);
+    char* end = nullptr;
+    const double value = std::strtod(setting.c_str(), &end);
+    if (setting.empty() || *end != '\0' || !(value >= 0 && value <= 1e12)) {
+      return bad_detector(text,
+                          "a setting must be a number of at least 0, but is \"" + setting + "\"");
+    }
+    request.settings.push_back(value);
+    if (comma == std::string::npos) return request;
+    rest.erase(0, comma + 1);
+  }
+}
+
+/// Settings that span what people use, in heartbeat intervals where they are times.
+std::vector<double> usual_settings(DetectorKind kind, double interval_ms) {
+  switch (kind) {
+    case DetectorKind::kFixedTimeout:
+      return {2 * interval_ms, 3 * interval_ms, 5 * interval_ms};
+    case DetectorKind::kChen:
+      return {1 * interval_ms, 2 * interval_ms, 4 * interval_ms};
+    case DetectorKind::kPhiAccrual:
+      return {3, 8, 12};
+  }
+  return {};
+}
+
+DetectorConfig config_for(DetectorKind kind, double setting, const EvaluateOptions& options,
+                          Duration interval) {
+  DetectorConfig config;
+  config.kind = kind;
+  config.heartbeat_interval = interval;
+  config.window_size = options.window_size;
+  config.stddev_min =
+      options.stddev_min_ms > 0 ? milliseconds_of(options.stddev_min_ms) : interval / 20;
+  config.acceptable_pause = milliseconds_of(options.acceptable_pause_ms);
+  switch (kind) {
+    case DetectorKind::kFixedTimeout:
+      config.timeout = milliseconds_of(setting);
+      break;
+    case DetectorKind::kChen:
+      config.safety_margin = milliseconds_of(setting);
+      break;
+    case DetectorKind::kPhiAccrual:
+      config.threshold = setting;
+      break;
+  }
+  return config;
+}
+
+/// Feeds one link: holds records back until the interval is known, then passes them on.
+class LinkEvaluation {
+ public:
+  explicit LinkEvaluation(LinkResult result) : result_(std::move(result)) {}
+
+  Status take(const TraceRecord& record, const EvaluateOptions& options,
+              const std::vector<DetectorRequest>& requests) {
+    if (started_) {
+      replay(record);
+      return Done{};
+    }
+    held_.push_back(record);
+    return held_.size() < kRecordsForInterval ? Status(Done{}) : start(options, requests);
+  }
+
+  /// Ends the link. False if it is too short to say anything.
+  Result<bool> finish(const EvaluateOptions& options,
+                      const std::vector<DetectorRequest>& requests) {
+    if (!started_) {
+      if (held_.size() < 2) return false;
+      if (Status status = start(options, requests); !status) return status.error();
+    }
+    for (SettingResult& setting : result_.settings)
+      setting.replay.end_segment();
+    return true;
+  }
+
+  LinkResult& result() { return result_; }
+
+ private:
+  Status start(const EvaluateOptions& options, const std::vector<DetectorRequest>& requests) {
+    result_.interval_estimated = !options.heartbeat_interval_ms;
+    result_.heartbeat_interval = options.heartbeat_interval_ms
+                                     ? milliseconds_of(*options.heartbeat_interval_ms)
+                                     : estimate_interval(held_);
+    if (result_.heartbeat_interval <= Duration::zero()) {
+      return Error{Errc::kBadInput, result_.trace +
+                                        ": the heartbeat interval cannot be estimated; state it "
+                                        "with --heartbeat-interval"};
+    }
+    result_.gap = options.gap_s ? milliseconds_of(*options.gap_s * 1000)
+                                : default_gap(result_.heartbeat_interval);
+    numbers_ = NumberInference(result_.heartbeat_interval);
+    const double interval_ms = static_cast<double>(result_.heartbeat_interval.count()) / 1e6;
+    for (const DetectorRequest& request : requests) {
+      const auto& settings =
+          request.settings.empty() ? usual_settings(request.kind, interval_ms) : request.settings;
+      for (const double setting : settings) {
+        DetectorConfig config =
+            config_for(request.kind, setting, options, result_.heartbeat_interval);
+        Result<Detector> detector = make_detector(config);
+        if (!detector) {
+          return Error{Errc::kBadConfig, std::string("--detector ") + to_string(request.kind) +
+                                             ": " + detector.error().message};
+        }
+        result_.settings.push_back({config, Replay(*std::move(detector))});
+      }
+    }
+    started_ = true;
+    for (const TraceRecord& record : held_)
+      replay(record);
+    held_ = {};
+    return Done{};
+  }
+
+  void replay(const TraceRecord& record) {
+    const bool restarted = result_.heartbeats > 0 && record.incarnation != incarnation_;
+    if (record.step > result_.gap || restarted) end_segment();
+    incarnation_ = record.incarnation;
+    ++result_.heartbeats;
+    if (record.seq) {
+      replay_numbered(record);
+    } else if (const auto ready = numbers_.take(record)) {
+      replay_numbered(*ready);
+    }
+  }
+
+  void replay_numbered(const TraceRecord& record) {
+    for (SettingResult& setting : result_.settings) {
+      setting.replay.heartbeat(record.arrival, *record.seq, record.sent);
+    }
+  }
+
+  void end_segment() {
+    while (const auto ready = numbers_.next())
+      replay_numbered(*ready);
+    numbers_.restart();
+    for (SettingResult& setting : result_.settings)
+      setting.replay.end_segment();
+  }
+
+  LinkResult result_;
+  std::vector<TraceRecord> held_;
+  NumberInference numbers_{Duration(1)};
+  Incarnation incarnation_{};
+  bool started_ = false;
+};
+
+/// What a reader of the figures has to know about a format.
+std::vector<std::string> notes_of(TraceFormat format) {
+  const std::string from_arrival =
+      "detection times of heartbeats whose clocks differ count from the arrival of the last one; "
+      "the one-way delay comes on top";
+  switch (format) {
+    case TraceFormat::kProbes:
+      return {
+          "round trips: arrival = send_s + rtt_ms / 2, which assumes that both directions take "
+          "equally long",
+          "detection times of round trips count from the sending of the last probe"};
+    case TraceFormat::kArrivals:
+      return {"arrival_s traces have no heartbeat numbers: they are inferred from the schedule",
+              from_arrival};
+    case TraceFormat::kNumbered:
+    case TraceFormat::kRecorded:
+      return {from_arrival};
+  }
+  return {};
+}
+
+Status evaluate_trace(const std::string& path, const EvaluateOptions& options,
+                      const std::vector<DetectorRequest>& requests, EvaluateReport& report) {
+  Result<TraceReader> reader = TraceReader::open(path);
+  if (!reader) return reader.error();
+  Progress progress(path, reader->bytes_total());
+  std::deque<LinkEvaluation> links;
+  for (std::uint64_t count = 0;; ++count) {
+    const auto record = reader->next();
+    if (!record) return record.error();
+    if (!*record) break;
+    while (links.size() < reader->links().size()) {
+      LinkResult result;
+      result.trace = path;
+      result.link = reader->links()[links.size()];
+      result.format = reader->format();
+      links.emplace_back(std::move(result));
+    }
+    if (Status status = links[(*record)->link].take(**record, options, requests); !status) {
+      return status;
+    }
+    if (count % 4096 == 0) progress.update(reader->bytes_read());
+  }
+
+  bool any = false;
+  for (LinkEvaluation& link : links) {
+    const Result<bool> finished = link.finish(options, requests);
+    if (!finished) return finished.error();
+    if (!*finished) {
+      report.notes.push_back(path + " " + link.result().link +
+                             ": left out, as it has fewer than two heartbeats");
+      continue;
+    }
+    link.result().lost_probes = reader->lost_probes();
+    report.links.push_back(std::move(link.result()));
+    any = true;
+  }
+  if (!any) {
+    return Error{Errc::kBadInput, path + ": a trace must hold at least two heartbeats of a link"};
+  }
+  for (std::string& note : notes_of(reader->format()))
+    report.notes.push_back(std::move(note));
+  return Done{};
+}
+
+Status check_range(const char* option, double value, double low, double high) {
+  if (value >= low && value <= high) return Done{};
+  return Error{Errc::kBadConfig, std::string(option) + " must be between " + short_text(low, 6) +
+                                     " and " + short_text(high, 6) + ", but is " +
+                                     short_text(value, 6)};
+}
+
+Status check(const EvaluateOptions& options) {
+  for (const Status& status : {
+           check_range("--gap", options.gap_s.value_or(1), 1e-3, 1e9),
+           check_range("--heartbeat-interval", options.heartbeat_interval_ms.value_or(1), 1e-3,
+                       86'400'000),
+           check_range("--window", options.window_size, 1, kDetectorWindowMax),
+           check_range("--stddev-min", options.stddev_min_ms, 0, 86'400'000),
+           check_range("--acceptable-pause", options.acceptable_pause_ms, 0, 86'400'000),
+       }) {
+    if (!status) return status;
+  }
+  return Done{};
+}
+
+}  // namespace
+
+Result<EvaluateReport> evaluate(const EvaluateOptions& options) {
+  if (Status status = check(options); !status) return status.error();
+  std::vector<DetectorRequest> requests;
+  for (const std::string& text : options.detectors) {
+    Result<DetectorRequest> request = parse_detector(text);
+    if (!request) return request.error();
+    requests.push_back(*std::move(request));
+  }
+  if (requests.empty()) {
+    requests = {{DetectorKind::kFixedTimeout, {}},
+                {DetectorKind::kChen, {}},
+                {DetectorKind::kPhiAccrual, {}}};
+  }
+
+  EvaluateReport report;
+  for (const std::string& path : options.traces) {
+    if (Status status = evaluate_trace(path, options, requests, report); !status) {
+      return status.error();
+    }
+  }
+  std::set<std::string> seen;
+  std::erase_if(report.notes, [&](const std::string& note) { return !seen.insert(note).second; });
+  return report;
+}
+
+void register_evaluate(CLI::App& app, Outcome& outcome) {
+  auto options = std::make_shared<EvaluateOptions>();
+  CLI::App* command = app.add_subcommand(
+      "evaluate", "Replay recorded heartbeats through failure detectors and compare them");
+  command->add_option("TRACE", options->traces, "Trace files: CSV, plain or gzip")->required();
+  command->add_option("--detector", options->detectors,
+                      "fixed[:timeout_ms,...], chen[:safety_margin_ms,...] or phi[:threshold,...]; "
+                      "may be given again; all three with usual settings by default");
+  command->add_option("--gap", options->gap_s,
+                      "Seconds without a heartbeat that part two runs (default: 100 heartbeat "
+                      "intervals, at least 5 s)");
+  command->add_option("--heartbeat-interval", options->heartbeat_interval_ms,
+                      "Milliseconds between heartbeats (default: estimated from the trace)");
+  command->add_option("--window", options->window_size, "Samples that chen and phi keep")
+      ->capture_default_str();
+  command->add_option("--stddev-min", options->stddev_min_ms,
+                      "phi: least standard deviation in milliseconds (default: a twentieth of the "
+                      "heartbeat interval)");
+  command->add_option("--acceptable-pause", options->acceptable_pause_ms,
+                      "phi: silence in milliseconds that is tolerated on top");
+  command->add_flag("--json", options->json, "Print JSON");
+  command->callback([options, &outcome] {
+    const Result<EvaluateReport> report = evaluate(*options);
+    if (!report) {
+      outcome = report.error();
+      return;
+    }
+    if (options->json) {
+      print_json(*report, std::cout);
+    } else {
+      print_text(*report, std::cout);
+    }
+    outcome = ExitCode::kSuccess;
+  });
+}
+
+}  // namespace vouch::cli

@@ -1,0 +1,148 @@
+#include <limits>
+#include <nlohmann/json.hpp>
+#include <ostream>
+
+#include "evaluate.h"
+
+namespace vouch::cli {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+constexpr double kNone = std::numeric_limits<double>::quiet_NaN();
+
+double milliseconds_of(Duration value) {
+  return static_cast<double>(value.count()) / 1e6;
+}
+double seconds_of(Duration value) {
+  return static_cast<double>(value.count()) / 1e9;
+}
+
+std::string setting_text(const DetectorConfig& config) {
+  switch (config.kind) {
+    case DetectorKind::kFixedTimeout:
+      return "timeout " + short_text(milliseconds_of(config.timeout), 4) + " ms";
+    case DetectorKind::kChen:
+      return "margin " + short_text(milliseconds_of(config.safety_margin), 4) + " ms";
+    case DetectorKind::kPhiAccrual:
+      return "threshold " + short_text(config.threshold, 4);
+  }
+  return "";
+}
+
+void add_row(Table& table, const SettingResult& setting) {
+  const QosSummary qos = setting.replay.mistakes();
+  const DurationHistogram& detection = setting.replay.detection_times();
+  table.add_row({
+      to_string(setting.config.kind),
+      setting_text(setting.config),
+      fixed_text(milliseconds_of(detection.mean()), 1),
+      fixed_text(milliseconds_of(detection.quantile(990)), 1),
+      std::to_string(qos.mistakes),
+      fixed_text(qos.mistake_recurrence ? seconds_of(*qos.mistake_recurrence) : kNone, 2),
+      fixed_text(qos.mistake_duration ? milliseconds_of(*qos.mistake_duration) : kNone, 1),
+      fixed_text(qos.mistake_rate(), 4),
+      fixed_text(qos.query_accuracy(), 6),
+  });
+}
+
+Json optional_json(const std::optional<Duration>& value, double (*unit)(Duration)) {
+  return value ? Json(unit(*value)) : Json(nullptr);
+}
+
+Json setting_json(const SettingResult& setting) {
+  const DetectorConfig& config = setting.config;
+  Json json = {{"detector", to_string(config.kind)}};
+  switch (config.kind) {
+    case DetectorKind::kFixedTimeout:
+      json["timeout_ms"] = milliseconds_of(config.timeout);
+      break;
+    case DetectorKind::kChen:
+      json["safety_margin_ms"] = milliseconds_of(config.safety_margin);
+      json["window_size"] = config.window_size;
+      break;
+    case DetectorKind::kPhiAccrual:
+      json["threshold"] = config.threshold;
+      json["window_size"] = config.window_size;
+      json["stddev_ms_min"] = milliseconds_of(config.stddev_min);
+      json["acceptable_pause_ms"] = milliseconds_of(config.acceptable_pause);
+      break;
+  }
+  const QosSummary qos = setting.replay.mistakes();
+  const DurationHistogram& detection = setting.replay.detection_times();
+  json["detection_time_ms_mean"] = milliseconds_of(detection.mean());
+  json["detection_time_ms_p99"] = milliseconds_of(detection.quantile(990));
+  json["detection_time_ms_max"] = milliseconds_of(detection.max());
+  json["detection_times"] = detection.count();
+  json["mistakes"] = qos.mistakes;
+  json["mistake_recurrence_s_mean"] = optional_json(qos.mistake_recurrence, seconds_of);
+  json["mistake_duration_ms_mean"] = optional_json(qos.mistake_duration, milliseconds_of);
+  json["good_period_s_mean"] = optional_json(qos.good_period, seconds_of);
+  json["mistake_rate_per_s"] = qos.mistake_rate();
+  json["query_accuracy"] = qos.query_accuracy();
+  return json;
+}
+
+/// What all settings of a link have in common.
+QosSummary common_of(const LinkResult& link) {
+  return link.settings.empty() ? QosSummary{} : link.settings.front().replay.mistakes();
+}
+
+}  // namespace
+
+void print_text(const EvaluateReport& report, std::ostream& out) {
+  for (const LinkResult& link : report.links) {
+    const QosSummary common = common_of(link);
+    out << link.trace << (link.link.empty() ? "" : "  " + link.link) << '\n'
+        << "  " << link.heartbeats << " heartbeats";
+    if (link.format == TraceFormat::kProbes) out << " (" << link.lost_probes << " probes lost)";
+    out << ", every " << short_text(milliseconds_of(link.heartbeat_interval), 4) << " ms"
+        << (link.interval_estimated ? " (estimated)" : "") << ", "
+        << short_text(seconds_of(common.observed), 6) << " s in " << common.segments
+        << (common.segments == 1 ? " segment\n\n" : " segments\n\n");
+    Table table({{"detector", Align::kLeft},
+                 {"setting", Align::kLeft},
+                 {"T_D mean ms"},
+                 {"T_D p99 ms"},
+                 {"mistakes"},
+                 {"T_MR s"},
+                 {"T_M ms"},
+                 {"mistakes/s"},
+                 {"P_A"}});
+    for (const SettingResult& setting : link.settings)
+      add_row(table, setting);
+    table.print(out);
+    out << '\n';
+  }
+  out << "T_D: from a crash right after a heartbeat until it is suspected. T_MR: between two "
+         "mistakes. T_M: length of one. P_A: share of time without one.\n";
+  for (const std::string& note : report.notes)
+    out << "note: " << note << ".\n";
+}
+
+void print_json(const EvaluateReport& report, std::ostream& out) {
+  Json links = Json::array();
+  for (const LinkResult& link : report.links) {
+    const QosSummary common = common_of(link);
+    Json json = {
+        {"trace", link.trace},
+        {"link", link.link},
+        {"format", trace_header(link.format)},
+        {"heartbeats", link.heartbeats},
+        {"lost_probes", link.lost_probes},
+        {"segments", common.segments},
+        {"observed_s", seconds_of(common.observed)},
+        {"heartbeat_interval_ms", milliseconds_of(link.heartbeat_interval)},
+        {"heartbeat_interval_estimated", link.interval_estimated},
+        {"gap_s", seconds_of(link.gap)},
+        {"results", Json::array()},
+    };
+    for (const SettingResult& setting : link.settings) {
+      json["results"].push_back(setting_json(setting));
+    }
+    links.push_back(std::move(json));
+  }
+  out << Json{{"links", std::move(links)}, {"notes", report.notes}}.dump(2) << '\n';
+}
+
+}  // namespace vouch::cli

@@ -1,0 +1,54 @@
+// The program `vouch`: one subcommand per job, each in its own file.
+
+#include <array>
+
+#include "command.h"
+#include "evaluate.h"
+#include "version.h"
+
+namespace vouch::cli {
+namespace {
+
+constexpr std::array kCommands = {
+    RegisterCommand{register_evaluate},
+    RegisterCommand{register_version},
+};
+
+int run(int argc, char** argv) {
+  CLI::App app{
+      "Decides when a replica group should replace its leader: at once when the leader is really "
+      "gone or has lost its quorum, and never while a quorum still vouches for it.",
+      "vouch"};
+  app.require_subcommand(1);
+  app.set_version_flag("--version", "vouch " VOUCH_VERSION);
+
+  Outcome outcome = ExitCode::kSuccess;
+  for (const RegisterCommand register_command : kCommands)
+    register_command(app, outcome);
+
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    // Requests for help and for the version come as exceptions too; they exit with 0.
+    if (error.get_exit_code() == 0) return app.exit(error);
+    print_error(std::string(error.what()) + " (see vouch --help)");
+    return static_cast<int>(ExitCode::kError);
+  }
+  if (!outcome) {
+    print_error(outcome.error().message);
+    return static_cast<int>(ExitCode::kError);
+  }
+  return static_cast<int>(*outcome);
+}
+
+}  // namespace
+}  // namespace vouch::cli
+
+int main(int argc, char** argv) {
+  try {
+    return vouch::cli::run(argc, argv);
+  } catch (const std::exception& error) {
+    vouch::cli::print_error(error.what());
+    return static_cast<int>(vouch::cli::ExitCode::kError);
+  }
+}
