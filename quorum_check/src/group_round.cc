@@ -99,6 +99,7 @@ void GroupWatch::send_attempt(Core& core, Verdict verdict) {
   wanted_consent_ = wants_consent(core, own, verdict);
   if (wanted_consent_) hold_ = Hold{self_, core.now + core.stretch(hold) + core.config.guard};
   round_.next_attempt(core.now, hold);
+  last_attempt_ = core.now;
   ConfirmRequest request{.from = {core.roster.self_id(), core.config.incarnation}};
   request.group = id_;
   request.epoch = epoch_;
@@ -247,10 +248,11 @@ void GroupWatch::plan_next_attempt(Core& core, const DecisionInput& input,
     case Verdict::kWait:
       if (input.best == self_ && decided.until != kLongAgo && decided.until != kNever &&
           decided.until > core.now) {
-        // Somebody is still bound: the question comes again as soon as a quorum may be free.
-        next_attempt_ =
-            std::max(decided.until + std::chrono::microseconds(1), core.now + interval / 8);
-        next_attempt_ = std::min(next_attempt_, core.now + 4 * interval);
+        // Somebody is still bound: the question comes again as soon as a quorum may be free, and
+        // before that now and then, because a promise can also be released early.
+        const Instant regular = last_attempt_ + 2 * interval;
+        next_attempt_ = std::min(decided.until + std::chrono::microseconds(1),
+                                 std::max(regular, core.now + interval / 8));
         return;
       }
       next_attempt_ = std::min(std::max(next_attempt_, core.now), soonest);

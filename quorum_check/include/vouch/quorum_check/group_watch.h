@@ -152,6 +152,7 @@ class GroupWatch {
   Confirmation round_{};
   Instant grace_until_ = kLongAgo;  ///< A new term's leader gets time to speak.
   Instant next_attempt_ = kNever;
+  Instant last_attempt_ = kLongAgo;
   Duration backoff_{};
   bool wanted_consent_ = false;  ///< The newest attempt asked for consents.
   bool campaigning_ = false;     ///< Told the host to campaign; its outcome is awaited.
