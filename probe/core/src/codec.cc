@@ -1,0 +1,187 @@
+#include "vouch/probe/codec.h"
+
+#include <concepts>
+
+namespace vouch {
+namespace {
+
+constexpr MessageType kHeartbeatType{1};
+constexpr MessageType kConfirmRequestType{2};
+constexpr MessageType kConfirmReplyType{3};
+
+// Each `fields` lists the fields of one type once, for writing (M is const) and for reading: the
+// two directions cannot disagree.
+
+template <typename Wire, Either<Sender> M>
+void fields(Wire& wire, M& m) {
+  wire.number(m.node);
+  wire.number(m.incarnation);
+}
+
+template <typename Wire, Either<LogPosition> M>
+void fields(Wire& wire, M& m) {
+  wire.number(m.term);
+  wire.number(m.index);
+}
+
+template <typename Wire, Either<Candidacy> M>
+void fields(Wire& wire, M& m) {
+  fields(wire, m.log);
+  wire.number(m.priority);
+  wire.number(m.consenters);
+  wire.flags(m.may_lead, m.electable);
+}
+
+template <typename Wire, Either<PeerReport> M>
+void fields(Wire& wire, M& m) {
+  wire.number(m.peer);
+  wire.number(m.support);
+  wire.flags(m.hears, m.is_heard);
+}
+
+template <typename Wire, Either<GroupRecord> M>
+void fields(Wire& wire, M& m) {
+  wire.number(m.group);
+  wire.number(m.epoch);
+  wire.number(m.term);
+  wire.number(m.leader);
+  wire.number(m.claim);
+  wire.number(m.lease);
+  wire.number(m.pending_age);
+  wire.number(m.abdicated);
+  fields(wire, m.candidacy);
+  wire.flags(m.withheld);
+}
+
+template <typename Wire, Either<Heartbeat> M>
+void fields(Wire& wire, M& m) {
+  fields(wire, m.from);
+  wire.number(m.seq);
+  wire.number(m.sent_at);
+  wire.number(m.echo_incarnation);
+  wire.number(m.echo);
+  wire.number(m.promised);
+  wire.flags(m.sick);
+  wire.count(m.report_count, m.reports.size());
+  wire.count(m.group_count, m.groups.size());
+  for (std::size_t i = 0; i < m.report_count; ++i)
+    fields(wire, m.reports[i]);
+  for (std::size_t i = 0; i < m.group_count; ++i)
+    fields(wire, m.groups[i]);
+}
+
+template <typename Wire, Either<ConfirmRequest> M>
+void fields(Wire& wire, M& m) {
+  fields(wire, m.from);
+  wire.number(m.group);
+  wire.number(m.epoch);
+  wire.number(m.round);
+  wire.number(m.attempt);
+  wire.number(m.subject);
+  wire.number(m.subject_incarnation);
+  wire.number(m.term);
+  wire.number(m.hold);
+  wire.flags(m.wants_consent, m.sick);
+  fields(wire, m.candidacy);
+}
+
+template <typename Wire, Either<ConfirmReply> M>
+void fields(Wire& wire, M& m) {
+  fields(wire, m.from);
+  wire.number(m.group);
+  wire.number(m.epoch);
+  wire.number(m.round);
+  wire.number(m.attempt);
+  wire.number(m.subject);
+  wire.number(m.subject_incarnation);
+  wire.number(m.term);
+  wire.number(m.leader);
+  wire.number(m.leader_incarnation);
+  wire.choice(m.answer, kAnswerCount);
+  wire.number(m.evidence);
+  wire.number(m.promise);
+  wire.number(m.endorses);
+  wire.flags(m.sick);
+  fields(wire, m.log);
+}
+
+// Generous in both directions: no field grows on the wire, and tests measure the largest message.
+static_assert(sizeof(Message) + kHeaderSize <= kMaxDatagram, "every message fits one datagram");
+
+template <typename T>
+constexpr MessageType type_of() {
+  if constexpr (std::same_as<T, Heartbeat>) {
+    return kHeartbeatType;
+  } else if constexpr (std::same_as<T, ConfirmRequest>) {
+    return kConfirmRequestType;
+  } else {
+    static_assert(std::same_as<T, ConfirmReply>);
+    return kConfirmReplyType;
+  }
+}
+
+template <typename T>
+Decoded<Message> read(WireReader& wire) {
+  Message message{std::in_place_type<T>};
+  fields(wire, *std::get_if<T>(&message));
+  return wire.finish(message);
+}
+
+}  // namespace
+
+std::size_t encode(const Message& message, ClusterHash cluster, std::span<std::byte> room) {
+  return std::visit(
+      [&]<typename T>(const T& m) {
+        WireWriter wire(room, cluster, type_of<T>());
+        fields(wire, m);
+        return wire.size();
+      },
+      message);
+}
+
+Decoded<Message> decode(std::span<const std::byte> datagram, ClusterHash cluster) {
+  WireReader wire(datagram, cluster);
+  if (wire.ok()) {
+    if (wire.type() == kHeartbeatType) return read<Heartbeat>(wire);
+    if (wire.type() == kConfirmRequestType) return read<ConfirmRequest>(wire);
+    if (wire.type() == kConfirmReplyType) return read<ConfirmReply>(wire);
+    wire.fail(DropReason::kType);
+  }
+  return wire.finish(Message{});
+}
+
+Decoded<MessageType> peek_type(std::span<const std::byte> datagram, ClusterHash cluster) {
+  WireReader wire(datagram, cluster);
+  if (wire.ok()) return wire.type();
+  return std::get<DropReason>(wire.finish(MessageType{}));
+}
+
+std::string_view to_string(DropReason reason) {
+  switch (reason) {
+    case DropReason::kUnknownAddress:
+      return "unknown_address";
+    case DropReason::kOversize:
+      return "oversize";
+    case DropReason::kShort:
+      return "short";
+    case DropReason::kMagic:
+      return "magic";
+    case DropReason::kVersion:
+      return "version";
+    case DropReason::kCluster:
+      return "cluster";
+    case DropReason::kType:
+      return "type";
+    case DropReason::kCount:
+      return "count";
+    case DropReason::kValue:
+      return "value";
+    case DropReason::kTrailing:
+      return "trailing";
+    case DropReason::kWrongSender:
+      return "wrong_sender";
+  }
+  return "invalid";
+}
+
+}  // namespace vouch

@@ -1,0 +1,328 @@
+#include "vouch/probe/codec.h"
+
+#include <gtest/gtest.h>
+
+#include <array>
+#include <fstream>
+#include <limits>
+#include <string>
+#include <vector>
+
+#include "vouch/host/vote_codec.h"
+
+namespace vouch {
+namespace {
+
+constexpr ClusterHash kCluster = cluster_hash("test");
+using Bytes = std::vector<std::byte>;
+
+template <typename T>
+constexpr T most() {
+  return T{std::numeric_limits<typename T::rep>::max()};
+}
+
+Bytes encoded(const Message& message) {
+  Bytes bytes(kMaxDatagram);
+  bytes.resize(encode(message, kCluster, bytes));
+  return bytes;
+}
+
+Bytes encoded(const host::VoteMessage& message) {
+  Bytes bytes(kMaxDatagram);
+  bytes.resize(encode(message, kCluster, bytes));
+  return bytes;
+}
+
+/// Every field its own value, so that two fields that change places are seen.
+Heartbeat distinct_heartbeat() {
+  Heartbeat m{.from = {NodeId{0x01020304}, Incarnation{0x1112131415161718}},
+              .seq = Seq{0x2122},
+              .sent_at = ClockStamp{-0x31},
+              .echo_incarnation = Incarnation{0x41},
+              .echo = ClockStamp{0x51},
+              .promised = ClockStamp{0x61},
+              .sick = true,
+              .report_count = 2,
+              .group_count = 1};
+  m.reports[0] = {NodeId{0x71}, WireMicros{0x72}, true, false};
+  m.reports[1] = {NodeId{0x73}, WireMicros{0x74}, false, true};
+  m.groups[0] = {.group = GroupId{0x81},
+                 .epoch = ConfigEpoch{0x82},
+                 .term = Term{0x83},
+                 .leader = NodeId{0x84},
+                 .claim = Term{0x85},
+                 .lease = WireMicros{0x86},
+                 .pending_age = WireMicros{0x87},
+                 .abdicated = Term{0x88},
+                 .candidacy = {{Term{0x91}, 0x92}, 0x93, 0x94, true, false},
+                 .withheld = true};
+  return m;
+}
+
+ConfirmRequest distinct_request() {
+  return {.from = {NodeId{0x01}, Incarnation{0x02}},
+          .group = GroupId{0x03},
+          .epoch = ConfigEpoch{0x04},
+          .round = Nonce{0x05},
+          .attempt = 0x06,
+          .subject = NodeId{0x07},
+          .subject_incarnation = Incarnation{0x08},
+          .term = Term{0x09},
+          .hold = WireMicros{0x0a},
+          .wants_consent = true,
+          .sick = false,
+          .candidacy = {{Term{0x0b}, 0x0c}, 0x0d, 0x0e, false, true}};
+}
+
+ConfirmReply distinct_reply() {
+  return {.from = {NodeId{0x01}, Incarnation{0x02}},
+          .group = GroupId{0x03},
+          .epoch = ConfigEpoch{0x04},
+          .round = Nonce{0x05},
+          .attempt = 0x06,
+          .subject = NodeId{0x07},
+          .subject_incarnation = Incarnation{0x08},
+          .term = Term{0x09},
+          .leader = NodeId{0x0a},
+          .leader_incarnation = Incarnation{0x0b},
+          .answer = Answer::kEndorseOther,
+          .evidence = WireMicros{0x0c},
+          .promise = WireMicros{0x0d},
+          .endorses = NodeId{0x0e},
+          .sick = true,
+          .log = {Term{0x0f}, 0x10}};
+}
+
+host::VoteRequest distinct_vote_request() {
+  return {{NodeId{0x01}, Incarnation{0x02}},
+          GroupId{0x03},
+          ConfigEpoch{0x04},
+          Term{0x05},
+          {Term{0x06}, 0x07}};
+}
+
+host::VoteReply distinct_vote_reply() {
+  return {
+      {NodeId{0x01}, Incarnation{0x02}}, GroupId{0x03},   ConfigEpoch{0x04}, Term{0x05}, Term{0x06},
+      host::VoteAnswer::kHeld,           WireMicros{0x07}};
+}
+
+/// The longest message that there is, every field at its greatest value.
+Heartbeat greatest_heartbeat() {
+  Heartbeat m{.from = {most<NodeId>(), most<Incarnation>()},
+              .seq = most<Seq>(),
+              .sent_at = most<ClockStamp>(),
+              .echo_incarnation = most<Incarnation>(),
+              .echo = ClockStamp{std::numeric_limits<std::int64_t>::min()},
+              .promised = most<ClockStamp>(),
+              .sick = true,
+              .report_count = static_cast<std::uint8_t>(kMaxNodes - 1),
+              .group_count = static_cast<std::uint8_t>(kMaxGroupsPerHeartbeat)};
+  m.reports.fill({most<NodeId>(), most<WireMicros>(), true, true});
+  m.groups.fill({.group = most<GroupId>(),
+                 .epoch = most<ConfigEpoch>(),
+                 .term = most<Term>(),
+                 .leader = most<NodeId>(),
+                 .claim = most<Term>(),
+                 .lease = most<WireMicros>(),
+                 .pending_age = most<WireMicros>(),
+                 .abdicated = most<Term>(),
+                 .candidacy = {{most<Term>(), ~0ULL}, 0xffff, 0xff, true, true},
+                 .withheld = true});
+  return m;
+}
+
+void expect_equal(const Heartbeat& a, const Heartbeat& b) {
+  EXPECT_EQ(a.from, b.from);
+  EXPECT_EQ(a.seq, b.seq);
+  EXPECT_EQ(a.sent_at, b.sent_at);
+  EXPECT_EQ(a.echo_incarnation, b.echo_incarnation);
+  EXPECT_EQ(a.echo, b.echo);
+  EXPECT_EQ(a.promised, b.promised);
+  EXPECT_EQ(a.sick, b.sick);
+  ASSERT_EQ(a.report_count, b.report_count);
+  ASSERT_EQ(a.group_count, b.group_count);
+  EXPECT_EQ(a.reports, b.reports);
+  EXPECT_EQ(a.groups, b.groups);
+}
+
+void expect_equal(const ConfirmRequest& a, const ConfirmRequest& b) {
+  EXPECT_EQ(a.from, b.from);
+  EXPECT_EQ(a.group, b.group);
+  EXPECT_EQ(a.epoch, b.epoch);
+  EXPECT_EQ(a.round, b.round);
+  EXPECT_EQ(a.attempt, b.attempt);
+  EXPECT_EQ(a.subject, b.subject);
+  EXPECT_EQ(a.subject_incarnation, b.subject_incarnation);
+  EXPECT_EQ(a.term, b.term);
+  EXPECT_EQ(a.hold, b.hold);
+  EXPECT_EQ(a.wants_consent, b.wants_consent);
+  EXPECT_EQ(a.sick, b.sick);
+  EXPECT_EQ(a.candidacy, b.candidacy);
+}
+
+void expect_equal(const ConfirmReply& a, const ConfirmReply& b) {
+  EXPECT_EQ(a.from, b.from);
+  EXPECT_EQ(a.group, b.group);
+  EXPECT_EQ(a.epoch, b.epoch);
+  EXPECT_EQ(a.round, b.round);
+  EXPECT_EQ(a.attempt, b.attempt);
+  EXPECT_EQ(a.subject, b.subject);
+  EXPECT_EQ(a.subject_incarnation, b.subject_incarnation);
+  EXPECT_EQ(a.term, b.term);
+  EXPECT_EQ(a.leader, b.leader);
+  EXPECT_EQ(a.leader_incarnation, b.leader_incarnation);
+  EXPECT_EQ(a.answer, b.answer);
+  EXPECT_EQ(a.evidence, b.evidence);
+  EXPECT_EQ(a.promise, b.promise);
+  EXPECT_EQ(a.endorses, b.endorses);
+  EXPECT_EQ(a.sick, b.sick);
+  EXPECT_EQ(a.log, b.log);
+}
+
+template <typename T>
+void expect_round_trip(const T& message) {
+  const Decoded<Message> decoded = decode(encoded(Message{message}), kCluster);
+  const auto* read = std::get_if<Message>(&decoded);
+  ASSERT_NE(read, nullptr) << to_string(std::get<DropReason>(decoded));
+  ASSERT_TRUE(std::holds_alternative<T>(*read));
+  expect_equal(std::get<T>(*read), message);
+}
+
+/// One of each type, as bytes.
+std::vector<Bytes> one_of_each() {
+  return {encoded(Message{distinct_heartbeat()}), encoded(Message{distinct_request()}),
+          encoded(Message{distinct_reply()}), encoded(host::VoteMessage{distinct_vote_request()}),
+          encoded(host::VoteMessage{distinct_vote_reply()})};
+}
+
+/// What the decoder of its range makes of a datagram; nullopt: it was accepted.
+std::optional<DropReason> fault_of(const Bytes& bytes) {
+  const auto fault = [](const auto& decoded) -> std::optional<DropReason> {
+    const auto* reason = std::get_if<DropReason>(&decoded);
+    return reason == nullptr ? std::nullopt : std::optional(*reason);
+  };
+  const Decoded<MessageType> type = peek_type(bytes, kCluster);
+  if (fault(type)) return fault(type);
+  if (std::get<MessageType>(type) < kFirstHostType) return fault(decode(bytes, kCluster));
+  return fault(host::decode_vote(bytes, kCluster));
+}
+
+TEST(Codec, EveryTypeSurvivesTheRoundTrip) {
+  expect_round_trip(distinct_heartbeat());
+  expect_round_trip(greatest_heartbeat());
+  expect_round_trip(Heartbeat{});
+  expect_round_trip(distinct_request());
+  expect_round_trip(ConfirmRequest{});
+  expect_round_trip(distinct_reply());
+  for (std::uint8_t answer = 0; answer < kAnswerCount; ++answer) {
+    expect_round_trip(ConfirmReply{.answer = static_cast<Answer>(answer)});
+  }
+}
+
+TEST(Codec, EveryHostTypeSurvivesTheRoundTrip) {
+  const auto read = [](const host::VoteMessage& message) {
+    return std::get<host::VoteMessage>(host::decode_vote(encoded(message), kCluster));
+  };
+  EXPECT_EQ(std::get<host::VoteRequest>(read(distinct_vote_request())), distinct_vote_request());
+  for (std::uint8_t answer = 0; answer < host::kVoteAnswerCount; ++answer) {
+    host::VoteReply reply = distinct_vote_reply();
+    reply.answer = static_cast<host::VoteAnswer>(answer);
+    EXPECT_EQ(std::get<host::VoteReply>(read(reply)), reply);
+  }
+}
+
+TEST(Codec, TheLongestMessageFitsOneDatagram) {
+  EXPECT_LE(encoded(Message{greatest_heartbeat()}).size(), kMaxDatagram);
+}
+
+TEST(Codec, EveryTruncationIsShort) {
+  for (const Bytes& whole : one_of_each()) {
+    for (std::size_t size = 0; size < whole.size(); ++size) {
+      const Bytes part(whole.begin(), whole.begin() + static_cast<std::ptrdiff_t>(size));
+      EXPECT_EQ(fault_of(part), DropReason::kShort) << size << " of " << whole.size();
+    }
+  }
+}
+
+TEST(Codec, OneByteTooManyIsTrailing) {
+  for (Bytes bytes : one_of_each()) {
+    bytes.push_back(std::byte{0});
+    EXPECT_EQ(fault_of(bytes), DropReason::kTrailing);
+  }
+}
+
+/// A changed byte is either refused, or it is the value of a field: then the result differs from
+/// the original by exactly that byte.
+TEST(Codec, EverySingleByteChangeIsRefusedOrIsAValue) {
+  for (const Bytes& whole : one_of_each()) {
+    for (std::size_t at = 0; at < whole.size(); ++at) {
+      for (int change = 1; change < 256; ++change) {
+        Bytes bytes = whole;
+        bytes[at] ^= static_cast<std::byte>(change);
+        if (const auto fault = fault_of(bytes)) continue;
+        EXPECT_GE(at, 3U) << "a changed magic or version was accepted";
+        const bool is_core = std::get<MessageType>(peek_type(bytes, kCluster)) < kFirstHostType;
+        const Bytes again =
+            is_core ? encoded(std::get<Message>(decode(bytes, kCluster)))
+                    : encoded(std::get<host::VoteMessage>(host::decode_vote(bytes, kCluster)));
+        EXPECT_EQ(again, bytes) << "byte " << at << " is not canonical";
+      }
+    }
+  }
+}
+
+TEST(Codec, EachFaultHasItsReason) {
+  const Bytes good = encoded(Message{distinct_heartbeat()});
+  const auto with = [&](std::size_t at, int value) {
+    Bytes bytes = good;
+    bytes.at(at) = static_cast<std::byte>(value);
+    return fault_of(bytes);
+  };
+  constexpr std::size_t kFlagsAt = kHeaderSize + 12 + 5 * 8;
+  EXPECT_EQ(with(0, 0), DropReason::kMagic);
+  EXPECT_EQ(with(2, kWireVersion + 1), DropReason::kVersion);
+  EXPECT_EQ(with(3, 0), DropReason::kType);
+  EXPECT_EQ(with(3, 99), DropReason::kType);
+  EXPECT_EQ(with(4, 0), DropReason::kCluster);
+  EXPECT_EQ(with(kFlagsAt, 2), DropReason::kValue);
+  EXPECT_EQ(with(kFlagsAt + 1, kMaxNodes), DropReason::kCount);
+  EXPECT_EQ(with(kFlagsAt + 2, kMaxGroupsPerHeartbeat + 1), DropReason::kCount);
+  EXPECT_EQ(fault_of(Bytes(kMaxDatagram + 1)), DropReason::kOversize);
+
+  Bytes reply = encoded(Message{distinct_reply()});
+  const auto answer = static_cast<std::byte>(Answer::kEndorseOther);
+  constexpr std::size_t kAnswerAt = kHeaderSize + 12 + 3 * 8 + 4 + 4 + 8 + 8 + 4 + 8;
+  ASSERT_EQ(reply.at(kAnswerAt), answer);
+  reply.at(kAnswerAt) = static_cast<std::byte>(kAnswerCount);
+  EXPECT_EQ(fault_of(reply), DropReason::kValue);
+}
+
+TEST(Codec, TheRangesOfCoreAndHostDoNotMix) {
+  const Bytes vote = encoded(host::VoteMessage{distinct_vote_request()});
+  EXPECT_EQ(std::get<DropReason>(decode(vote, kCluster)), DropReason::kType);
+  const Bytes heartbeat = encoded(Message{distinct_heartbeat()});
+  EXPECT_EQ(std::get<DropReason>(host::decode_vote(heartbeat, kCluster)), DropReason::kType);
+}
+
+TEST(Codec, AnotherClusterIsDropped) {
+  const Bytes bytes = encoded(Message{distinct_heartbeat()});
+  EXPECT_EQ(std::get<DropReason>(decode(bytes, cluster_hash("other"))), DropReason::kCluster);
+}
+
+TEST(Codec, EveryReasonHasItsOwnNameAndCounter) {
+  std::vector<std::string_view> names;
+  DropCounters counters;
+  for (std::size_t i = 0; i < kDropReasonCount; ++i) {
+    const auto reason = static_cast<DropReason>(i);
+    for (std::string_view other : names)
+      EXPECT_NE(other, to_string(reason));
+    names.push_back(to_string(reason));
+    EXPECT_EQ(counters[reason], 0U);
+    counters.count(reason);
+    EXPECT_EQ(counters[reason], 1U);
+  }
+}
+
+}  // namespace
+}  // namespace vouch
