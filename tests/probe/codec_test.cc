@@ -3,11 +3,12 @@
 #include <gtest/gtest.h>
 
 #include <array>
-#include <fstream>
 #include <limits>
+#include <optional>
 #include <string>
 #include <vector>
 
+#include "tests/support/golden.h"
 #include "vouch/host/vote_codec.h"
 
 namespace vouch {
@@ -196,6 +197,19 @@ std::vector<Bytes> one_of_each() {
           encoded(host::VoteMessage{distinct_vote_reply()})};
 }
 
+/// Lines of 16 bytes, and the size first.
+std::string hex(const Bytes& bytes) {
+  constexpr std::string_view kDigits = "0123456789abcdef";
+  std::string text = std::to_string(bytes.size()) + " bytes\n";
+  for (std::size_t i = 0; i < bytes.size(); ++i) {
+    const auto value = std::to_integer<unsigned>(bytes[i]);
+    text += kDigits[value >> 4];
+    text += kDigits[value & 0xf];
+    text += i % 16 == 15 || i + 1 == bytes.size() ? '\n' : ' ';
+  }
+  return text;
+}
+
 /// What the decoder of its range makes of a datagram; nullopt: it was accepted.
 std::optional<DropReason> fault_of(const Bytes& bytes) {
   const auto fault = [](const auto& decoded) -> std::optional<DropReason> {
@@ -230,6 +244,22 @@ TEST(Codec, EveryHostTypeSurvivesTheRoundTrip) {
     reply.answer = static_cast<host::VoteAnswer>(answer);
     EXPECT_EQ(std::get<host::VoteReply>(read(reply)), reply);
   }
+}
+
+/// The format is fixed byte by byte: a change of it is a change of kWireVersion.
+TEST(Codec, TheBytesAreThoseOfTheGoldenFile) {
+  const auto dump = [](const std::string& command, const std::vector<std::string>& args,
+                       const std::string&) -> std::string {
+    if (command != "encode" || args.size() != 1) return "unknown command";
+    if (args[0] == "heartbeat") return hex(encoded(Message{distinct_heartbeat()}));
+    if (args[0] == "greatest-heartbeat") return hex(encoded(Message{greatest_heartbeat()}));
+    if (args[0] == "confirm-request") return hex(encoded(Message{distinct_request()}));
+    if (args[0] == "confirm-reply") return hex(encoded(Message{distinct_reply()}));
+    if (args[0] == "vote-request") return hex(encoded(host::VoteMessage{distinct_vote_request()}));
+    if (args[0] == "vote-reply") return hex(encoded(host::VoteMessage{distinct_vote_reply()}));
+    return "unknown message";
+  };
+  testing::run_golden(VOUCH_SOURCE_DIR "/tests/testdata/codec/messages.golden", dump);
 }
 
 TEST(Codec, TheLongestMessageFitsOneDatagram) {
