@@ -4,13 +4,16 @@
 
 #include "command.h"
 #include "evaluate.h"
+#include "node.h"
 #include "version.h"
 
 namespace vouch::cli {
 namespace {
 
 constexpr std::array kCommands = {
-    RegisterCommand{register_evaluate},
+    RegisterCommand{register_evaluate}, RegisterCommand{register_node},
+    RegisterCommand{register_status},   RegisterCommand{register_drain},
+    RegisterCommand{register_drill},    RegisterCommand{register_record},
     RegisterCommand{register_version},
 };
 

@@ -214,7 +214,7 @@ void GroupWatch::handle(Core& core, const ProgressReported& event) {
 }
 
 void GroupWatch::handle_hint(Core& core, Slot about) {
-  if (leader_ == about && !round_.active() && !leads_) start_round(core);
+  if (leader_ == about && !round_.active() && !leads_ && !campaigning_) start_round(core);
 }
 
 void GroupWatch::extend_promises(Instant since, Duration gap) {

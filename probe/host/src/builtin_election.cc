@@ -120,6 +120,8 @@ void BuiltinElection::handle_campaign(Instant now, const Campaign& campaign, Dur
   race->yes.insert(roster_.self());
   ++counters_.candidacies;
   out_.push(Persist{{race->id, race->term, race->voted_for}});
+  // The candidate's own vote binds it like any other, until this candidacy ends.
+  out_.push(LocalEvent{VoteGranted{race->id, self_.node, race->term}});
   ask_voters(*race, now);
   conclude(*race, now);
 }

@@ -1,0 +1,22 @@
+#pragma once
+
+#include "command.h"
+
+namespace vouch::cli {
+
+/// `vouch node --config FILE`: the daemon.
+void register_node(CLI::App& app, Outcome& outcome);
+
+/// `vouch status --control PATH`: what a daemon knows now.
+void register_status(CLI::App& app, Outcome& outcome);
+
+/// `vouch drill --control PATH ACTION PEER`: breaks a link of a daemon on purpose.
+void register_drill(CLI::App& app, Outcome& outcome);
+
+/// `vouch drain|undrain --control PATH`: takes a daemon out of the candidates, and back.
+void register_drain(CLI::App& app, Outcome& outcome);
+
+/// `vouch record --control PATH --out FILE`: writes the heartbeats that a daemon sees as a trace.
+void register_record(CLI::App& app, Outcome& outcome);
+
+}  // namespace vouch::cli
