@@ -1,0 +1,148 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "vouch/detector/rng.h"
+#include "vouch/detector/time.h"
+#include "vouch/sim/event_heap.h"
+#include "vouch/sim/message_pool.h"
+#include "vouch/sim/network.h"
+#include "vouch/sim/observer.h"
+#include "vouch/sim/replica.h"
+#include "vouch/sim/time.h"
+
+namespace vouch::sim {
+
+/// What an Engine is made from.
+struct EngineOptions {
+  std::size_t replicas = 5;  ///< In [1, kMaxSimNodes].
+  std::uint64_t seed = 1;
+  NodeId initial_leader{};           ///< Passed to the replicas (Boot::initial_leader).
+  Link link{};                       ///< Every link at the start.
+  std::size_t receive_buffer = 256;  ///< Messages that a paused node keeps: the oldest ones.
+};
+
+/// What a restarting node finds of what it had stored.
+enum class Disk : std::uint8_t { kKept, kLost };
+
+/// What has happened since the start.
+struct EngineCounters {
+  std::uint64_t events = 0;  ///< Messages arrived and timers fired.
+  std::uint64_t sent = 0;    ///< Messages sent, lost ones included.
+  std::uint64_t delivered = 0;
+  std::uint64_t lost = 0;  ///< By a cut, by chance, by a full buffer or a receiver that is down.
+  std::uint64_t timeouts = 0;  ///< Timeouts handled by replicas.
+};
+
+/// The simulator: replicas of one protocol with clocks of their own, on directed links, in virtual
+/// time. Jumps from event to event; nothing in it depends on how fast it runs.
+///
+/// Order of calls: `start`, then `run_until` and faults in turn. Equal (protocol, options, calls)
+/// give equal events on every compiler. Handling takes no virtual time.
+///
+/// Chance comes from streams of its own per concern (loss, delay, nodes), so that one fault more
+/// does not shift the draws of the others. Allocates while it grows, then no more. Not thread-safe:
+/// give it one owner.
+class Engine {
+ public:
+  Engine(const Protocol& protocol, const EngineOptions& options);
+  Engine(const Engine&) = delete;
+  Engine& operator=(const Engine&) = delete;
+  ~Engine();
+
+  /// Adds a watcher, before `start`. It must outlive the engine.
+  void observe(Observer& observer) { observers_.push_back(&observer); }
+
+  /// Starts all replicas at time 0, in the order of their indices.
+  void start();
+
+  /// Handles every event before `end`; then it is `end`. Events at `end` come after the faults that
+  /// the caller applies there.
+  void run_until(TrueTime end);
+
+  /// Does what `fault` says, by one of the following.
+  void apply(const Fault& fault);
+
+  // Faults. Each takes effect now; the latest wins. None moves time.
+  void cut(NodeIndex from, NodeIndex to);
+  /// The link is again as it was made (EngineOptions::link).
+  void heal(NodeIndex from, NodeIndex to);
+  void set_loss(NodeIndex from, NodeIndex to, std::uint32_t per_million);
+  void set_delay(NodeIndex from, NodeIndex to, Duration delay, Duration jitter);
+  /// The process is gone at once; what it sent is on its way. No effect on a node that is down.
+  void crash(NodeIndex node);
+  /// A new incarnation starts. No effect on a node that is up.
+  void restart(NodeIndex node, Disk disk = Disk::kKept);
+  /// The process stands still (SIGSTOP): messages wait in its receive buffer, timers are late.
+  void pause(NodeIndex node);
+  /// It runs on: handles what waited (the messages or the late timer first, by chance).
+  void resume(NodeIndex node);
+  void set_clock(NodeIndex node, Instant shown, std::int32_t rate_ppm);
+  void set_clock_rate(NodeIndex node, std::int32_t rate_ppm);
+
+  [[nodiscard]] TrueTime now() const { return now_; }
+  [[nodiscard]] std::size_t size() const { return nodes_.size(); }
+  [[nodiscard]] bool is_up(NodeIndex node) const { return nodes_[node].is_up; }
+  [[nodiscard]] bool is_paused(NodeIndex node) const { return nodes_[node].is_paused; }
+  [[nodiscard]] const LocalClock& clock(NodeIndex node) const { return nodes_[node].clock; }
+  [[nodiscard]] Instant local_now(NodeIndex node) const { return nodes_[node].clock.local(now_); }
+  [[nodiscard]] ReplicaStatus status(NodeIndex node) const;
+  [[nodiscard]] const Replica& replica(NodeIndex node) const { return *nodes_[node].replica; }
+  [[nodiscard]] const Protocol& protocol() const { return protocol_; }
+  [[nodiscard]] const Links& links() const { return links_; }
+  [[nodiscard]] const Reachability& reachability() const { return reachability_; }
+  [[nodiscard]] const EngineCounters& counters() const { return counters_; }
+
+ private:
+  friend class Context;
+
+  struct Node {
+    std::unique_ptr<Replica> replica;
+    LocalClock clock;
+    Instant timeout = kNever;     ///< When the replica wants to be called, by its clock.
+    TrueTime armed = kEndOfTime;  ///< The timer in the heap that counts; others are stale.
+    Incarnation incarnation{1};
+    bool is_up = false;
+    bool is_paused = false;
+    std::vector<MessagePool::Number> backlog;  ///< Received while paused, oldest first.
+  };
+
+  /// Heap slots below this are the nodes' timers; the others are messages.
+  static constexpr EventHeap::SlotNumber kFirstMessage = kMaxSimNodes;
+
+  void handle_timer(NodeIndex index, TrueTime at);
+  void handle_arrival(MessagePool::Number number);
+  void deliver(MessagePool::Number number);
+  void fire(NodeIndex index);
+  void stepped(NodeIndex index, Instant timeout);
+  void arm(NodeIndex index);
+  void drop_backlog(Node& node);
+  void boot(NodeIndex index, const Boot& boot);
+  void faulted(const Fault& fault);
+  void moved(MessagePool::Number number, Fate fate);
+
+  [[nodiscard]] void* begin_send(NodeIndex from, NodeIndex to, std::size_t size);
+  void end_send();
+
+  const Protocol& protocol_;
+  EngineOptions options_;
+  Links links_;
+  Reachability reachability_;
+  std::vector<Node> nodes_;
+  EventHeap heap_;
+  MessagePool pool_;
+  Rng loss_rng_;
+  Rng delay_rng_;
+  Rng node_rng_;
+  TrueTime now_{};
+  MessagePool::Number sending_ = 0;  ///< Between begin_send and end_send.
+  Fate sending_fate_ = Fate::kSent;
+  TrueTime sending_arrives_{};
+  EngineCounters counters_;
+  std::vector<Observer*> observers_;
+};
+
+}  // namespace vouch::sim

@@ -1,0 +1,80 @@
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "vouch/detector/time.h"
+#include "vouch/sim/checker.h"
+#include "vouch/sim/engine.h"
+#include "vouch/sim/measures.h"
+#include "vouch/sim/observer.h"
+#include "vouch/sim/time.h"
+
+namespace vouch::sim {
+
+/// What the ground truth demands of a period in which nothing changes.
+enum class Situation : std::uint8_t {
+  kKept,  ///< A settled leader keeps its two-way majority: nothing may happen (L1; after a heal
+          ///< L6).
+  kRecoverable,  ///< It does not, but some node has one: a stable leader, soon (L2).
+  kHopeless,     ///< No node has one: no leader, and quiet (L3).
+};
+
+/// One period without a fault, judged by the directed graph of its links.
+struct Period {
+  TrueTime began{};
+  TrueTime ended{};
+  Situation situation{};
+  bool is_healed = false;  ///< Every node works and every link carries.
+  std::uint32_t elections = 0;
+  std::uint32_t leader_changes = 0;
+  Duration recovery{};        ///< Until the last moment without a usable leader; zero: always one.
+  bool is_disturbed = false;  ///< kKept: a campaign, or no usable leader for a while.
+  bool is_stuck = false;      ///< kRecoverable: no usable leader at the end.
+  bool is_churning = false;   ///< kRecoverable: more leaderships than one.
+  bool is_late = false;       ///< kRecoverable: usable at the end, but not within the bound.
+  bool is_noisy = false;      ///< kHopeless: a campaign, or somebody still leads at the end.
+
+  [[nodiscard]] bool is_clean() const {
+    return !is_disturbed && !is_stuck && !is_churning && !is_late && !is_noisy;
+  }
+};
+
+/// Judges every period without faults that is long enough by L1-L3 and L6, and reports what breaks
+/// them to the Checker. Links that lose some messages make a period unfit for judgement.
+///
+/// Watches beside `measures`, which must be added to the engine before it. Call `finish` at the
+/// end. Not thread-safe: give it one owner.
+class Liveness final : public Observer {
+ public:
+  /// `bound`: how soon a leader must stand (lease, two confirmation rounds, two votes). A period
+  /// shorter than twice this is not judged, and what follows it is not taken as settled.
+  Liveness(Measures& measures, Checker& checker, Duration bound)
+      : measures_(measures), checker_(checker), bound_(bound) {}
+
+  void noted(const Engine& engine, NodeIndex node, const Note& note) override;
+  void faulted(const Engine& engine, const Fault& fault) override;
+
+  /// Nothing before now is judged: the group has just been brought up.
+  void begin(const Engine& engine);
+  /// Judges the last period.
+  void finish(const Engine& engine);
+
+  [[nodiscard]] const std::vector<Period>& periods() const { return periods_; }
+
+ private:
+  void open(const Engine& engine);
+  void close(const Engine& engine);
+  void report(const Engine& engine, const Period& period);
+
+  Measures& measures_;
+  Checker& checker_;
+  Duration bound_;
+  Period period_{};
+  bool is_open_ = false;
+  bool is_fit_ = false;       ///< No link loses at random.
+  bool was_settled_ = false;  ///< A stable leader stood when the period began.
+  std::vector<Period> periods_;
+};
+
+}  // namespace vouch::sim

@@ -1,0 +1,81 @@
+#pragma once
+
+#include <bit>
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+#include "vouch/detector/assert.h"
+#include "vouch/detector/time.h"
+
+namespace vouch::sim {
+
+/// Index of a node in a simulation: 0 .. node_count - 1. Its NodeId is the index plus one, because
+/// NodeId 0 means nobody. Scenario files and traces print the index.
+using NodeIndex = std::uint32_t;
+
+/// Most nodes of one simulation: a set of nodes is one 32-bit word.
+inline constexpr std::size_t kMaxSimNodes = 32;
+
+/// A set of nodes, one bit per index.
+using NodeSet = std::uint32_t;
+
+[[nodiscard]] constexpr NodeSet node_bit(NodeIndex node) {
+  return NodeSet{1} << node;
+}
+[[nodiscard]] constexpr NodeSet all_nodes(std::size_t count) {
+  return count >= 32 ? ~NodeSet{0} : (NodeSet{1} << count) - 1;
+}
+
+/// One direction of the way from a node to another.
+struct Link {
+  bool is_cut = false;                 ///< Nothing that is sent now arrives.
+  std::uint32_t loss_per_million = 0;  ///< Chance that a message is lost, each on its own.
+  Duration delay = std::chrono::microseconds(200);   ///< Least delay.
+  Duration jitter = std::chrono::microseconds(300);  ///< Added: uniform in [0, jitter].
+
+  friend bool operator==(const Link&, const Link&) = default;
+};
+
+/// Every directed link between `count` nodes. A node reaches itself without one.
+class Links {
+ public:
+  explicit Links(std::size_t count, const Link& initial = {})
+      : count_(count), links_(count * count, initial) {
+    VOUCH_ASSERT(count > 0 && count <= kMaxSimNodes);
+  }
+
+  [[nodiscard]] Link& at(NodeIndex from, NodeIndex to) { return links_[from * count_ + to]; }
+  [[nodiscard]] const Link& at(NodeIndex from, NodeIndex to) const {
+    return links_[from * count_ + to];
+  }
+  [[nodiscard]] std::size_t count() const { return count_; }
+
+ private:
+  std::size_t count_;
+  std::vector<Link> links_;
+};
+
+/// Who can reach whom at one moment: the ground truth by which outcomes are judged. A link that is
+/// cut, or loses everything, does not count; nor does a node that is down or paused.
+struct Reachability {
+  std::size_t count = 0;
+  NodeSet working{};               ///< Nodes that are neither crashed nor paused.
+  std::vector<NodeSet> two_way{};  ///< Per node: whom it reaches both ways, itself included.
+
+  /// Whether `node` works and reaches a majority both ways, itself included.
+  [[nodiscard]] bool has_majority(NodeIndex node) const {
+    return static_cast<std::size_t>(std::popcount(two_way[node])) > count / 2;
+  }
+
+  /// The nodes for which has_majority holds.
+  [[nodiscard]] NodeSet with_majority() const {
+    NodeSet set = 0;
+    for (NodeIndex node = 0; node < count; ++node) {
+      if (has_majority(node)) set |= node_bit(node);
+    }
+    return set;
+  }
+};
+
+}  // namespace vouch::sim

@@ -1,0 +1,70 @@
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <variant>
+
+#include "vouch/detector/result.h"
+#include "vouch/host/replica.h"
+#include "vouch/host/vote.h"
+#include "vouch/probe/message.h"
+#include "vouch/quorum_check/config.h"
+#include "vouch/sim/replica.h"
+
+namespace vouch::sim {
+
+/// What vouch replicas send each other: the core's messages and those of the built-in election.
+using VouchMessage = std::variant<Message, host::VoteMessage>;
+
+/// The shipped Monitor with the built-in election as its host, unchanged, in virtual time.
+class VouchReplica final : public TypedReplica<VouchReplica, VouchMessage> {
+ public:
+  /// `config` without self, peers, groups and boot, which the replica fills in.
+  VouchReplica(const ReplicaOptions& options, const MonitorConfig& config);
+
+  Instant start(const Boot& boot, Context& context) override;
+  Instant handle(NodeId from, const VouchMessage& message, Context& context);
+  Instant handle_timeout(Context& context) override;
+  [[nodiscard]] ReplicaStatus status(Instant now) const override;
+
+  [[nodiscard]] const Monitor& monitor() const { return replica_->monitor(); }
+
+ private:
+  Instant finish(Context& context);
+  void enable_when_led(Context& context);
+
+  NodeId self_;
+  std::size_t replicas_;
+  MonitorConfig config_;
+  Rng rng_;
+  host::Ballot ballot_{};  ///< What the disk keeps.
+  Term led_{};             ///< The term that this node leads, or 0.
+  /// Until everybody knows this leader, only it may lead: every simulation begins with the leader
+  /// that it names.
+  NodeId awaited_leader_{};
+  std::optional<host::Replica> replica_;
+};
+
+/// The policy `vouch`.
+class VouchProtocol final : public Protocol {
+ public:
+  /// Checks `config` for a group of `replicas`; names field, rule and value.
+  static Result<VouchProtocol> create(const MonitorConfig& config, std::size_t replicas);
+
+  [[nodiscard]] std::string_view name() const override { return "vouch"; }
+  [[nodiscard]] std::size_t largest_message() const override { return sizeof(VouchMessage); }
+  [[nodiscard]] bool has_lease() const override { return true; }
+  [[nodiscard]] std::string_view message_kind(const Payload& payload) const override;
+  [[nodiscard]] std::unique_ptr<Replica> make(const ReplicaOptions& options) const override;
+
+  [[nodiscard]] const MonitorConfig& config() const { return config_; }
+
+ private:
+  explicit VouchProtocol(const MonitorConfig& config) : config_(config) {}
+
+  MonitorConfig config_;
+};
+
+}  // namespace vouch::sim

@@ -1,0 +1,330 @@
+#include "vouch/sim/engine.h"
+
+#include <algorithm>
+
+#include "vouch/detector/assert.h"
+
+namespace vouch::sim {
+namespace {
+
+/// One stream of chance per concern.
+enum Stream : std::uint64_t { kLoss = 1, kDelay = 2, kNodes = 3, kReplicas = 100 };
+
+/// What is up, and who hears whom both ways.
+void compute(const Links& links, NodeSet working, Reachability& result) {
+  result.count = links.count();
+  result.working = working;
+  result.two_way.assign(links.count(), 0);
+  const auto carries = [&](NodeIndex from, NodeIndex to) {
+    const Link& link = links.at(from, to);
+    return !link.is_cut && link.loss_per_million < 1'000'000;
+  };
+  for (NodeIndex a = 0; a < links.count(); ++a) {
+    if ((working & node_bit(a)) == 0) continue;
+    for (NodeIndex b = 0; b < links.count(); ++b) {
+      if ((working & node_bit(b)) == 0) continue;
+      if (a == b || (carries(a, b) && carries(b, a))) result.two_way[a] |= node_bit(b);
+    }
+  }
+}
+
+}  // namespace
+
+void Context::note(const Note& note) {
+  for (Observer* observer : engine_.observers_)
+    observer->noted(engine_, self_, note);
+}
+
+bool Context::is_observed() const {
+  return !engine_.observers_.empty();
+}
+
+void* Context::begin_send(NodeId to, std::size_t size) {
+  return engine_.begin_send(self_, to.value() - 1, size);
+}
+
+void Context::end_send() {
+  engine_.end_send();
+}
+
+Engine::Engine(const Protocol& protocol, const EngineOptions& options)
+    : protocol_(protocol),
+      options_(options),
+      links_(options.replicas, options.link),
+      pool_(protocol.largest_message()),
+      loss_rng_(Rng(options.seed).fork(kLoss)),
+      delay_rng_(Rng(options.seed).fork(kDelay)),
+      node_rng_(Rng(options.seed).fork(kNodes)) {
+  nodes_.resize(options.replicas);
+  for (NodeIndex index = 0; index < nodes_.size(); ++index) {
+    nodes_[index].replica = protocol.make(
+        {NodeId{index + 1}, nodes_.size(), Rng(options.seed).fork(kReplicas + index)});
+    // Clocks of different nodes show different times, so that nobody compares them unnoticed.
+    const auto offset = std::chrono::milliseconds(node_rng_.between(1'000, 1'000'000));
+    nodes_[index].clock = LocalClock(kStart, Instant(offset), 0);
+  }
+  compute(links_, 0, reachability_);
+}
+
+Engine::~Engine() = default;
+
+void Engine::start() {
+  compute(links_, all_nodes(nodes_.size()), reachability_);
+  for (NodeIndex index = 0; index < nodes_.size(); ++index) {
+    boot(index, {Incarnation{1}, true, false, options_.initial_leader});
+  }
+}
+
+void Engine::run_until(TrueTime end) {
+  while (!heap_.empty() && heap_.top().time() < end) {
+    const EventHeap::Entry entry = heap_.pop();
+    now_ = entry.time();
+    const EventHeap::SlotNumber slot = entry.slot();
+    if (slot >= kFirstMessage) {
+      handle_arrival(slot - kFirstMessage);
+    } else {
+      handle_timer(slot, entry.time());
+    }
+  }
+  VOUCH_ASSERT(end >= now_);
+  now_ = end;
+}
+
+void Engine::boot(NodeIndex index, const Boot& boot) {
+  Node& node = nodes_[index];
+  node.is_up = true;
+  node.incarnation = boot.incarnation;
+  Context context(*this, index, node.clock.local(now_));
+  stepped(index, node.replica->start(boot, context));
+}
+
+void Engine::handle_timer(NodeIndex index, TrueTime at) {
+  Node& node = nodes_[index];
+  if (at != node.armed) return;  // A later timer that an earlier one has replaced.
+  node.armed = kEndOfTime;
+  if (!node.is_up || node.is_paused) return;
+  ++counters_.events;
+  if (node.clock.local(now_) < node.timeout) {
+    arm(index);  // The replica has moved its timeout on since.
+    return;
+  }
+  fire(index);
+}
+
+void Engine::fire(NodeIndex index) {
+  ++counters_.timeouts;
+  Node& node = nodes_[index];
+  Context context(*this, index, node.clock.local(now_));
+  stepped(index, node.replica->handle_timeout(context));
+}
+
+void Engine::handle_arrival(MessagePool::Number number) {
+  ++counters_.events;
+  Node& node = nodes_[pool_.header(number).to];
+  if (node.is_up && !node.is_paused) {
+    deliver(number);
+    return;
+  }
+  const bool is_kept = node.is_up && node.backlog.size() < options_.receive_buffer;
+  if (!observers_.empty()) {
+    moved(number, is_kept ? Fate::kQueued : node.is_up ? Fate::kOverflow : Fate::kDown);
+  }
+  if (is_kept) {
+    node.backlog.push_back(number);
+  } else {
+    ++counters_.lost;
+    pool_.give_back(number);
+  }
+}
+
+void Engine::deliver(MessagePool::Number number) {
+  ++counters_.delivered;
+  const MessagePool::Header header = pool_.header(number);
+  Node& node = nodes_[header.to];
+  if (!observers_.empty()) moved(number, Fate::kDelivered);
+  Context context(*this, header.to, node.clock.local(now_));
+  const Instant timeout = node.replica->handle_message(
+      NodeId{header.from + 1U}, Payload(pool_.bytes(number), header.size), context);
+  pool_.give_back(number);
+  stepped(header.to, timeout);
+}
+
+void Engine::stepped(NodeIndex index, Instant timeout) {
+  nodes_[index].timeout = timeout;
+  arm(index);
+  for (Observer* observer : observers_)
+    observer->stepped(*this, index);
+}
+
+void Engine::arm(NodeIndex index) {
+  Node& node = nodes_[index];
+  if (node.timeout == kNever) return;
+  TrueTime due = node.clock.when(node.timeout);
+  if (due < now_) due = now_;
+  // An armed timer that is earlier stays: firing too early costs a look, moving it costs a search.
+  if (due >= node.armed) return;
+  node.armed = due;
+  heap_.push(due, index);
+}
+
+void* Engine::begin_send(NodeIndex from, NodeIndex to, std::size_t size) {
+  VOUCH_ASSERT(to < nodes_.size() && to != from && size <= pool_.largest_message());
+  const Link& link = links_.at(from, to);
+  ++counters_.sent;
+  sending_fate_ = Fate::kSent;
+  if (link.is_cut || loss_rng_.chance(link.loss_per_million)) {
+    sending_fate_ = link.is_cut ? Fate::kCut : Fate::kLost;
+    ++counters_.lost;
+    if (observers_.empty()) return nullptr;
+  } else {
+    sending_arrives_ = now_ + link.delay;
+    if (link.jitter > Duration::zero()) {
+      sending_arrives_ += Duration(delay_rng_.between(0, link.jitter.count()));
+    }
+  }
+  sending_ = pool_.take();
+  pool_.header(sending_) = {static_cast<std::uint16_t>(from), static_cast<std::uint16_t>(to),
+                            static_cast<std::uint32_t>(size)};
+  return pool_.bytes(sending_);
+}
+
+void Engine::end_send() {
+  if (!observers_.empty()) moved(sending_, sending_fate_);
+  if (sending_fate_ == Fate::kSent) {
+    heap_.push(sending_arrives_, kFirstMessage + sending_);
+  } else {
+    pool_.give_back(sending_);
+  }
+}
+
+void Engine::moved(MessagePool::Number number, Fate fate) {
+  const MessagePool::Header header = pool_.header(number);
+  const Payload payload(pool_.bytes(number), header.size);
+  for (Observer* observer : observers_) {
+    observer->moved(*this, header.from, header.to, payload, fate);
+  }
+}
+
+void Engine::faulted(const Fault& fault) {
+  NodeSet working = 0;
+  for (NodeIndex index = 0; index < nodes_.size(); ++index) {
+    if (nodes_[index].is_up && !nodes_[index].is_paused) working |= node_bit(index);
+  }
+  compute(links_, working, reachability_);
+  for (Observer* observer : observers_)
+    observer->faulted(*this, fault);
+}
+
+void Engine::apply(const Fault& fault) {
+  switch (fault.kind) {
+    case FaultKind::kCut:
+      return cut(fault.a, fault.b);
+    case FaultKind::kHeal:
+      return heal(fault.a, fault.b);
+    case FaultKind::kLoss:
+      return set_loss(fault.a, fault.b, static_cast<std::uint32_t>(fault.value));
+    case FaultKind::kDelay:
+      return set_delay(fault.a, fault.b, Duration(fault.value), Duration(fault.extra));
+    case FaultKind::kCrash:
+      return crash(fault.a);
+    case FaultKind::kRestart:
+      return restart(fault.a, fault.value != 0 ? Disk::kLost : Disk::kKept);
+    case FaultKind::kPause:
+      return pause(fault.a);
+    case FaultKind::kResume:
+      return resume(fault.a);
+    case FaultKind::kClock:
+      return set_clock_rate(fault.a, static_cast<std::int32_t>(fault.value));
+  }
+}
+
+void Engine::cut(NodeIndex from, NodeIndex to) {
+  links_.at(from, to).is_cut = true;
+  faulted({FaultKind::kCut, from, to, 0});
+}
+
+void Engine::heal(NodeIndex from, NodeIndex to) {
+  links_.at(from, to) = options_.link;
+  faulted({FaultKind::kHeal, from, to, 0});
+}
+
+void Engine::set_loss(NodeIndex from, NodeIndex to, std::uint32_t per_million) {
+  links_.at(from, to).loss_per_million = per_million;
+  faulted({FaultKind::kLoss, from, to, per_million});
+}
+
+void Engine::set_delay(NodeIndex from, NodeIndex to, Duration delay, Duration jitter) {
+  links_.at(from, to).delay = delay;
+  links_.at(from, to).jitter = jitter;
+  faulted({FaultKind::kDelay, from, to, delay.count(), jitter.count()});
+}
+
+void Engine::crash(NodeIndex index) {
+  Node& node = nodes_[index];
+  if (!node.is_up) return;
+  node.is_up = false;
+  node.is_paused = false;
+  node.timeout = kNever;
+  node.armed = kEndOfTime;
+  drop_backlog(node);
+  faulted({FaultKind::kCrash, index, 0, 0});
+}
+
+void Engine::restart(NodeIndex index, Disk disk) {
+  Node& node = nodes_[index];
+  if (node.is_up) return;
+  node.is_up = true;
+  faulted({FaultKind::kRestart, index, 0, disk == Disk::kLost ? 1 : 0});
+  boot(index, {node.incarnation.next(), false, disk == Disk::kLost, kNobody});
+}
+
+void Engine::pause(NodeIndex index) {
+  Node& node = nodes_[index];
+  if (!node.is_up || node.is_paused) return;
+  node.is_paused = true;
+  faulted({FaultKind::kPause, index, 0, 0});
+}
+
+void Engine::resume(NodeIndex index) {
+  Node& node = nodes_[index];
+  if (!node.is_up || !node.is_paused) return;
+  node.is_paused = false;
+  faulted({FaultKind::kResume, index, 0, 0});
+  // A real process may look at its sockets or at its timers first.
+  const bool timer_first = node_rng_.below(2) == 0;
+  const auto fire_if_due = [&] {
+    if (node.clock.local(now_) >= node.timeout) fire(index);
+  };
+  if (timer_first) fire_if_due();
+  for (const MessagePool::Number number : node.backlog)
+    deliver(number);
+  node.backlog.clear();
+  fire_if_due();
+  arm(index);
+}
+
+void Engine::drop_backlog(Node& node) {
+  counters_.lost += node.backlog.size();
+  for (const MessagePool::Number number : node.backlog)
+    pool_.give_back(number);
+  node.backlog.clear();
+}
+
+void Engine::set_clock(NodeIndex index, Instant shown, std::int32_t rate_ppm) {
+  Node& node = nodes_[index];
+  VOUCH_ASSERT(shown >= node.clock.local(now_) || !node.is_up);
+  node.clock = LocalClock(now_, shown, rate_ppm);
+  faulted({FaultKind::kClock, index, 0, rate_ppm});
+  node.armed = kEndOfTime;
+  if (node.is_up) arm(index);
+}
+
+void Engine::set_clock_rate(NodeIndex index, std::int32_t rate_ppm) {
+  set_clock(index, nodes_[index].clock.local(now_), rate_ppm);
+}
+
+ReplicaStatus Engine::status(NodeIndex index) const {
+  return nodes_[index].replica->status(nodes_[index].clock.local(now_));
+}
+
+}  // namespace vouch::sim

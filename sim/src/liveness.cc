@@ -1,0 +1,128 @@
+#include "vouch/sim/liveness.h"
+
+#include <bit>
+#include <string>
+
+namespace vouch::sim {
+namespace {
+
+bool loses_at_random(const Links& links) {
+  for (NodeIndex from = 0; from < links.count(); ++from) {
+    for (NodeIndex to = 0; to < links.count(); ++to) {
+      const Link& link = links.at(from, to);
+      if (!link.is_cut && link.loss_per_million > 0 && link.loss_per_million < 1'000'000) {
+        return true;
+      }
+    }
+  }
+  return false;
+}
+
+bool is_whole(const Reachability& reachability) {
+  for (const NodeSet reached : reachability.two_way) {
+    if (reached != all_nodes(reachability.count)) return false;
+  }
+  return true;
+}
+
+std::string milliseconds(Duration span) {
+  return std::to_string(span.count() / 1'000'000) + " ms";
+}
+
+}  // namespace
+
+void Liveness::noted(const Engine&, NodeIndex, const Note& note) {
+  if (note.kind == NoteKind::kCampaign) ++period_.elections;
+  if (note.kind == NoteKind::kElected) ++period_.leader_changes;
+}
+
+void Liveness::begin(const Engine& engine) {
+  is_open_ = true;
+  was_settled_ = measures_.usable_leaders(engine) != 0;
+  open(engine);
+}
+
+void Liveness::faulted(const Engine& engine, const Fault&) {
+  if (!is_open_) return;
+  if (engine.now() > period_.began) close(engine);
+  open(engine);
+}
+
+void Liveness::finish(const Engine& engine) {
+  if (is_open_ && engine.now() > period_.began) close(engine);
+  is_open_ = false;
+}
+
+void Liveness::open(const Engine& engine) {
+  period_ = {};
+  period_.began = engine.now();
+  period_.is_healed = is_whole(engine.reachability());
+  is_fit_ = !loses_at_random(engine.links());
+  if (engine.reachability().with_majority() == 0) {
+    period_.situation = Situation::kHopeless;
+  } else if (was_settled_ && measures_.usable_leaders(engine) != 0) {
+    period_.situation = Situation::kKept;
+  } else {
+    period_.situation = Situation::kRecoverable;
+  }
+}
+
+void Liveness::close(const Engine& engine) {
+  measures_.settle(engine);
+  period_.ended = engine.now();
+  if (measures_.last_unusable() > period_.began) {
+    period_.recovery = measures_.last_unusable() - period_.began;
+  }
+  const bool is_usable = measures_.last_unusable() < period_.ended;
+  const Duration length = period_.ended - period_.began;
+  if (is_fit_ && length >= 2 * bound_) {
+    switch (period_.situation) {
+      case Situation::kKept:
+        period_.is_disturbed = period_.elections > 0 || period_.recovery > Duration::zero();
+        break;
+      case Situation::kRecoverable:
+        period_.is_stuck = !is_usable;
+        period_.is_churning = period_.leader_changes > 1;
+        period_.is_late = is_usable && period_.recovery > bound_;
+        break;
+      case Situation::kHopeless: {
+        bool leads = false;
+        for (NodeIndex node = 0; node < engine.size(); ++node) {
+          const bool is_working = (engine.reachability().working & node_bit(node)) != 0;
+          leads |= is_working && engine.status(node).role == Role::kLeader;
+        }
+        // What was begun while the links still worked may end in one campaign.
+        period_.is_noisy = leads || period_.elections > (was_settled_ ? 0U : 1U);
+        break;
+      }
+    }
+    report(engine, period_);
+    periods_.push_back(period_);
+  }
+  was_settled_ = is_usable && length >= 2 * bound_ && period_.recovery <= length - bound_;
+}
+
+void Liveness::report(const Engine& engine, const Period& period) {
+  if (period.is_clean()) return;
+  const std::string counts = std::to_string(period.elections) + " elections, " +
+                             std::to_string(period.leader_changes) + " leader changes in " +
+                             milliseconds(period.ended - period.began) + " since " +
+                             milliseconds(period.began - kStart);
+  const auto first = static_cast<NodeIndex>(
+      std::countr_zero(engine.reachability().with_majority() | (NodeSet{1} << 31)));
+  if (period.is_disturbed) {
+    checker_.report(period.is_healed ? Rule::kL6 : Rule::kL1, period.ended, 0,
+                    "a leader that keeps its majority was disturbed: " + counts);
+  } else if (period.situation == Situation::kRecoverable) {
+    const std::string what = period.is_stuck ? "no usable leader at the end"
+                             : period.is_churning
+                                 ? "the leader changes again and again"
+                                 : "a usable leader only after " + milliseconds(period.recovery);
+    checker_.report(Rule::kL2, period.ended, first,
+                    "n" + std::to_string(first) + " could lead, but " + what + ": " + counts);
+  } else {
+    checker_.report(Rule::kL3, period.ended, 0, "no node has a majority, but not quiet: " + counts);
+  }
+}
+
+}  // namespace vouch::sim

@@ -1,0 +1,65 @@
+#include "vouch/sim/run.h"
+
+#include <algorithm>
+
+#include "vouch/detector/assert.h"
+
+namespace vouch::sim {
+
+Duration RunResult::failover() const {
+  const bool runs_on = during.first_gap > Duration::zero() && leaders_at_heal == 0 &&
+                       during.first_gap == during.unavailable;
+  return runs_on ? during.first_gap + after.first_gap : during.first_gap;
+}
+
+RunResult run(const Protocol& protocol, const Plan& plan, const RunOptions& options) {
+  VOUCH_ASSERT(plan.fault_from <= plan.fault_until && plan.fault_until <= plan.end);
+  VOUCH_ASSERT(plan.initial_leader < plan.replicas);
+  Engine engine(protocol, {.replicas = plan.replicas,
+                           .seed = options.seed,
+                           .initial_leader = NodeId{plan.initial_leader + 1},
+                           .link = plan.link});
+  Measures measures;
+  Checker checker({.consent_limit = options.consent_limit});
+  Liveness liveness(measures, checker, options.liveness_bound);
+  engine.observe(measures);
+  if (options.is_checked) {
+    engine.observe(checker);
+    engine.observe(liveness);
+  }
+  for (Observer* observer : options.observers)
+    engine.observe(*observer);
+
+  RunResult result;
+  engine.start();
+  std::size_t next = 0;
+  const auto run_to = [&](TrueTime end) {
+    for (; next < plan.faults.size() && plan.faults[next].at < end; ++next) {
+      engine.run_until(plan.faults[next].at);
+      engine.apply(plan.faults[next].fault);
+    }
+    engine.run_until(end);
+  };
+  run_to(plan.fault_from);
+  result.began_led = measures.usable_leaders(engine) == node_bit(plan.initial_leader);
+  measures.start_phase(engine);
+  if (options.is_checked) liveness.begin(engine);
+  run_to(plan.fault_until);
+  result.during = measures.outcome(engine);
+  result.leaders_at_heal = measures.usable_leaders(engine);
+  measures.start_phase(engine);
+  run_to(plan.end);
+  result.after = measures.outcome(engine);
+  result.final_leaders = measures.usable_leaders(engine);
+  if (options.is_checked) {
+    liveness.finish(engine);
+    result.split_lease = checker.split_lease(engine.now());
+    result.violations = checker.violations();
+    result.violation_count = checker.violation_count();
+    result.periods = liveness.periods();
+  }
+  result.counters = engine.counters();
+  return result;
+}
+
+}  // namespace vouch::sim

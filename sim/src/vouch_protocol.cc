@@ -1,0 +1,209 @@
+#include "vouch/sim/vouch_protocol.h"
+
+#include <algorithm>
+
+#include "vouch/detector/assert.h"
+#include "vouch/quorum_check/monitor.h"
+#include "vouch/sim/network.h"
+
+namespace vouch::sim {
+namespace {
+
+/// The only group of a simulation.
+constexpr GroupId kGroup{1};
+
+/// `config` with what a replica of its own adds.
+MonitorConfig complete(MonitorConfig config, NodeId self, std::size_t replicas) {
+  config.self = self;
+  if (config.incarnation == Incarnation{}) config.incarnation = Incarnation{1};
+  config.peers.clear();
+  GroupConfig group;
+  group.id = kGroup;
+  for (NodeIndex index = 0; index < replicas; ++index) {
+    const NodeId node{index + 1};
+    group.voters.push_back(node);
+    if (node != self) config.peers.push_back(node);
+  }
+  config.groups = {group};
+  return config;
+}
+
+/// Delivers what a replica sends and reports what it decides.
+struct Sink {
+  Context& context;
+  host::Ballot& ballot;
+  Term& led;
+
+  void operator()(const Send& send) {
+    context.send<VouchMessage>(send.to, std::in_place_index<0>, send.message);
+    if (!context.is_observed()) return;
+    const auto* reply = std::get_if<ConfirmReply>(&send.message);
+    if (reply != nullptr && reply->answer == Answer::kConsent) {
+      context.note({.kind = NoteKind::kConsent,
+                    .term = reply->term,
+                    .node = send.to,
+                    .round = reply->round.value(),
+                    .attempt = reply->attempt});
+    }
+  }
+  void operator()(const host::SendVote& send) {
+    context.send<VouchMessage>(send.to, std::in_place_index<1>, send.message);
+  }
+  void operator()(const host::Persist& persist) { ballot = persist.ballot; }
+  void operator()(const Campaign& campaign) {
+    context.note({.kind = NoteKind::kCampaign,
+                  .term = campaign.after.next(),
+                  .node = context.self(),
+                  .round = campaign.round.value(),
+                  .until = campaign.valid_until});
+  }
+  void operator()(const Elected& elected) {
+    led = elected.term;
+    context.note({.kind = NoteKind::kElected, .term = elected.term, .node = context.self()});
+  }
+  void operator()(const StandDown& down) {
+    // A candidate that gives its candidacy up abdicates too, but never led.
+    const NoteKind kind = led == down.term ? NoteKind::kSteppedDown : NoteKind::kOther;
+    led = Term{};
+    context.note(
+        {.kind = kind, .term = down.term, .node = context.self(), .word = to_string(down.reason)});
+  }
+  void operator()(const LeaderChanged& changed) {
+    context.note({.kind = NoteKind::kFollows, .term = changed.term, .node = changed.leader});
+  }
+  void operator()(const PeerChanged& changed) {
+    const bool is_suspect = changed.to == PeerState::kSuspect;
+    context.note(
+        {.kind = is_suspect ? NoteKind::kSuspects : NoteKind::kTrusts, .node = changed.peer});
+  }
+  void operator()(const Decision& decision) {
+    context.note({.kind = NoteKind::kDecision,
+                  .term = decision.term,
+                  .node = decision.subject,
+                  .word = to_string(decision.verdict),
+                  .round = decision.round.value(),
+                  .attempt = decision.attempt,
+                  .answers = decision.answers,
+                  .consents = decision.consents,
+                  .quorum = decision.quorum,
+                  .best = decision.best,
+                  .until = decision.until});
+  }
+  void operator()(const Vouched& vouched) {
+    context.note({.kind = NoteKind::kOther,
+                  .term = vouched.term,
+                  .node = vouched.leader,
+                  .word = "vouched",
+                  .until = vouched.until});
+  }
+  void operator()(const SuppressAlert& alert) {
+    context.note({.kind = NoteKind::kOther, .node = alert.leader, .word = "suppress_alert"});
+  }
+  void operator()(const VoteGranted& granted) {
+    context.note({.kind = NoteKind::kOther,
+                  .term = granted.term,
+                  .node = granted.candidate,
+                  .word = "vote_granted"});
+  }
+  void operator()(const CandidacyEnded& ended) {
+    context.note({.kind = NoteKind::kOther,
+                  .term = ended.term,
+                  .node = context.self(),
+                  .word = "candidacy_ended"});
+  }
+  /// The other local events come from this file or from nowhere.
+  template <typename T>
+  void operator()(const T&) {}
+};
+
+}  // namespace
+
+VouchReplica::VouchReplica(const ReplicaOptions& options, const MonitorConfig& config)
+    : self_(options.self), replicas_(options.replicas), config_(config), rng_(options.rng) {}
+
+Instant VouchReplica::start(const Boot& boot, Context& context) {
+  if (boot.lost_disk) ballot_ = {};
+  host::ReplicaConfig config{complete(config_, self_, replicas_), {}};
+  config.monitor.incarnation = boot.incarnation;
+  config.monitor.boot = boot.is_first ? BootMode::kFirstBoot : BootMode::kRestarted;
+  awaited_leader_ = boot.is_first ? boot.initial_leader : kNobody;
+  config.monitor.groups.front().may_lead = awaited_leader_ == kNobody || awaited_leader_ == self_;
+  if (ballot_.group == kGroup) config.election.ballots.push_back(ballot_);
+  led_ = Term{};
+  Result<host::Replica> replica =
+      host::Replica::create(std::move(config), context.now(), rng_.fork(boot.incarnation.value()));
+  VOUCH_ASSERT(replica.has_value());  // VouchProtocol::create has checked the configuration.
+  replica_.emplace(*std::move(replica));
+  return finish(context);
+}
+
+Instant VouchReplica::handle(NodeId from, const VouchMessage& message, Context& context) {
+  if (const auto* core = std::get_if<0>(&message)) {
+    replica_->handle_message(context.now(), from, *core);
+  } else {
+    replica_->handle_message(context.now(), from, *std::get_if<1>(&message));
+  }
+  return finish(context);
+}
+
+Instant VouchReplica::handle_timeout(Context& context) {
+  replica_->handle_timeout(context.now());
+  return finish(context);
+}
+
+Instant VouchReplica::finish(Context& context) {
+  Sink sink{context, ballot_, led_};
+  replica_->drain(context.now(), sink);
+  if (awaited_leader_ != kNobody) enable_when_led(context);
+  return replica_->next_timeout();
+}
+
+void VouchReplica::enable_when_led(Context& context) {
+  if (replica_->monitor().status(kGroup, context.now()).leader != awaited_leader_) return;
+  awaited_leader_ = kNobody;
+  replica_->handle_local(context.now(), EligibilityChanged{kGroup, true});
+  Sink sink{context, ballot_, led_};
+  replica_->drain(context.now(), sink);
+}
+
+ReplicaStatus VouchReplica::status(Instant now) const {
+  const GroupStatus status = replica_->monitor().status(kGroup, now);
+  const Role role = status.leads                                ? Role::kLeader
+                    : replica_->election().is_candidate(kGroup) ? Role::kCandidate
+                                                                : Role::kFollower;
+  const Term term = std::max(status.term, replica_->election().ballot(kGroup).term);
+  return {role, term, status.leader, status.leads ? status.lease_until : kLongAgo};
+}
+
+Result<VouchProtocol> VouchProtocol::create(const MonitorConfig& config, std::size_t replicas) {
+  if (replicas < 1 || replicas > kMaxNodes) {
+    return Error{Errc::kBadConfig, "replicas: must be in [1, " + std::to_string(kMaxNodes) +
+                                       "] for vouch, is " + std::to_string(replicas)};
+  }
+  const MonitorConfig checked = complete(config, NodeId{1}, replicas);
+  if (const Status status = validate(checked); !status) return status.error();
+  return VouchProtocol(config);
+}
+
+std::string_view VouchProtocol::message_kind(const Payload& payload) const {
+  const auto& message = payload.as<VouchMessage>();
+  if (const auto* core = std::get_if<0>(&message)) {
+    switch (core->index()) {
+      case 0:
+        return "heartbeat";
+      case 1:
+        return "confirm_request";
+      case 2:
+        return "confirm_reply";
+      default:
+        return "unknown";
+    }
+  }
+  return std::get_if<1>(&message)->index() == 0 ? "vote_request" : "vote_reply";
+}
+
+std::unique_ptr<Replica> VouchProtocol::make(const ReplicaOptions& options) const {
+  return std::make_unique<VouchReplica>(options, config_);
+}
+
+}  // namespace vouch::sim
