@@ -1,0 +1,93 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "vouch/detector/result.h"
+#include "vouch/sim/network.h"
+#include "vouch/sim/policies.h"
+#include "vouch/sim/run.h"
+
+namespace vouch::scenario {
+
+/// What a scenario may expect a number of. The names are those of the files
+/// (docs/scenario.schema.json) and of the JSON output. Counts and times are those of the fault
+/// phase and after it together, unless the name says otherwise.
+enum class Measure : std::uint8_t {
+  kElections,             ///< `elections`: campaigns begun, each of which spends a term.
+  kUnnecessaryElections,  ///< `unnecessary_elections`: while a usable leader was there.
+  kElectionsAfter,        ///< `elections_after`: after the heal only.
+  kLeaderChanges,         ///< `leader_changes`: leaderships won.
+  kTermGrowth,            ///< `term_growth`.
+  kFailover,              ///< `failover_ms`: the first time without a usable leader.
+  kUnavailable,           ///< `unavailable_ms`: in the fault phase.
+  kUnavailableAfter,      ///< `unavailable_after_ms`: after the heal.
+  kLongestGap,            ///< `longest_gap_ms`: in either phase.
+  kSplitLease,            ///< `split_lease_ms`: two nodes believed to hold the lease.
+  kMessages,              ///< `messages_per_node_second`: in the fault phase.
+};
+inline constexpr std::uint8_t kMeasureCount = 11;
+
+[[nodiscard]] std::string_view to_string(Measure measure);
+
+/// The value of a measure: times in whole milliseconds, rounded up.
+[[nodiscard]] std::int64_t value_of(Measure measure, const sim::RunResult& result,
+                                    std::size_t replicas);
+
+/// A measure and what it must lie within.
+struct Bound {
+  Measure measure{};
+  std::optional<std::int64_t> min;
+  std::optional<std::int64_t> max;
+};
+
+/// What one policy is expected to do.
+struct Expectation {
+  std::string policy;
+  std::vector<Bound> bounds;
+  std::optional<sim::NodeSet>
+      final_leader;  ///< Exactly one usable leader at the end, out of these; an empty set: none.
+  std::optional<sim::NodeSet> leader_at_heal;  ///< The same, when the fault ends.
+};
+
+/// One scenario as its file states it.
+struct Scenario {
+  std::string name;
+  std::string title;
+  std::string note;
+  sim::Plan plan;
+  sim::PolicySettings settings;
+  std::vector<Expectation> expectations;
+
+  /// What the policy is expected to do, or nullptr.
+  [[nodiscard]] const Expectation* expected_of(std::string_view policy) const;
+};
+
+/// Reads a scenario. `file` names it in errors, which are "file:line: field: rule, is value".
+/// Unknown keys are errors, and nothing is ever read by half.
+[[nodiscard]] Result<Scenario> read_scenario(std::string_view text, std::string_view file);
+
+/// Reads the file at `path`, or the shipped scenario of that name when there is no such file.
+[[nodiscard]] Result<Scenario> load_scenario(const std::string& path_or_name);
+
+/// A scenario that is part of the program.
+struct Shipped {
+  std::string_view name;
+  std::string_view text;
+};
+
+/// Every shipped scenario, in the order of their names.
+[[nodiscard]] const std::vector<Shipped>& shipped_scenarios();
+
+/// What `result` misses of `expectation`, each in words; empty when it is met.
+[[nodiscard]] std::vector<std::string> misses(const Expectation& expectation,
+                                              const sim::RunResult& result, std::size_t replicas);
+
+/// How the checks of a run are set for the policy in this scenario.
+[[nodiscard]] sim::RunOptions run_options(const Scenario& scenario, std::string_view policy,
+                                          std::uint64_t seed);
+
+}  // namespace vouch::scenario

@@ -1,0 +1,184 @@
+#include "vouch/scenario/scenario.h"
+
+#include <algorithm>
+#include <chrono>
+#include <utility>
+
+#include "document.h"
+#include "fields.h"
+#include "timeline.h"
+#include "vouch/probe/message.h"
+#include "vouch/quorum_check/config.h"
+
+namespace vouch::scenario {
+namespace {
+
+using std::chrono::microseconds;
+using std::chrono::milliseconds;
+
+constexpr std::string_view kFormat = "vouch-scenario/1";
+constexpr std::int64_t kHourMs = 3'600'000;
+constexpr std::int64_t kYearMs = 365 * 24 * kHourMs;
+constexpr Limits kConfigMs{1, kHourMs};
+
+void read_network(const Value& object, sim::Link& link, ErrorSink& errors) {
+  Fields fields(object, "network", errors);
+  constexpr Limits kMicros{0, kHourMs * 1000};
+  if (const auto v = fields.optional_integer("delay_us", kMicros)) link.delay = microseconds(*v);
+  if (const auto v = fields.optional_integer("jitter_us", kMicros)) link.jitter = microseconds(*v);
+  if (const auto v = fields.optional_integer("loss_per_million", {0, 1'000'000})) {
+    link.loss_per_million = static_cast<std::uint32_t>(*v);
+  }
+  fields.finish();
+}
+
+void read_config(const Value& object, sim::PolicySettings& settings, ErrorSink& errors) {
+  Fields fields(object, "config", errors);
+  MonitorConfig& vouch = settings.vouch;
+  const auto take = [&](std::string_view key, Duration& into, Limits limits = kConfigMs) {
+    if (const auto v = fields.optional_integer(key, limits)) into = milliseconds(*v);
+  };
+  take("heartbeat_interval_ms", vouch.heartbeat_interval);
+  settings.raft.heartbeat_interval = vouch.heartbeat_interval;
+  take("election_timeout_ms", settings.raft.election_timeout);
+  take("suspect_after_ms", vouch.detector.timeout);
+  take("lease_ms", vouch.lease);
+  take("confirm_interval_ms", vouch.confirm_interval);
+  take("consent_hold_ms", vouch.consent_hold);
+  take("suppress_cap_ms", vouch.suppress_cap);
+  take("stall_limit_ms", vouch.stall_limit);
+  take("progress_timeout_ms", vouch.progress_timeout, {0, kHourMs});
+  if (const auto v = fields.optional_integer("clock_drift_ppm", {0, 100'000})) {
+    vouch.clock_drift_ppm = static_cast<std::uint32_t>(*v);
+  }
+  if (settings.raft.election_timeout < settings.raft.heartbeat_interval) {
+    fields.fail("election_timeout_ms", "must be at least heartbeat_interval_ms");
+  }
+  fields.finish();
+}
+
+/// {"min": .., "max": ..}, at least one of them.
+Bound read_bound(Measure measure, const Value& object, const std::string& path, ErrorSink& errors) {
+  Fields fields(object, path, errors);
+  const Bound bound{measure, fields.optional_integer("min", {}),
+                    fields.optional_integer("max", {})};
+  if (!bound.min && !bound.max) fields.fail("max", "is missing, and min too");
+  if (bound.min && bound.max && *bound.min > *bound.max) {
+    fields.fail("max", "must be at least min (" + std::to_string(*bound.min) + "), is " +
+                           std::to_string(*bound.max));
+  }
+  fields.finish();
+  return bound;
+}
+
+Expectation read_expectation(const std::string& policy, const Value& object, std::size_t replicas,
+                             ErrorSink& errors) {
+  Expectation expectation;
+  expectation.policy = policy;
+  Fields fields(object, "expect." + policy, errors);
+  if (errors.failed()) return expectation;
+  if (std::find(sim::policy_names().begin(), sim::policy_names().end(), policy) ==
+      sim::policy_names().end()) {
+    errors.report(object.line, "expect." + policy, "unknown policy");
+  }
+  const auto take_leader = [&](std::string_view key, std::optional<sim::NodeSet>& into) {
+    const Value* const list = fields.optional_array(key);
+    if (list != nullptr) into = read_nodes(*list, fields.name(key), replicas, errors);
+  };
+  take_leader("final_leader", expectation.final_leader);
+  take_leader("leader_at_heal", expectation.leader_at_heal);
+  for (std::uint8_t i = 0; i < kMeasureCount; ++i) {
+    const auto measure = static_cast<Measure>(i);
+    const Value* const bound = fields.optional_object(to_string(measure));
+    if (bound == nullptr) continue;
+    expectation.bounds.push_back(
+        read_bound(measure, *bound, fields.name(to_string(measure)), errors));
+  }
+  fields.finish();
+  return expectation;
+}
+
+bool is_name(std::string_view name) {
+  return std::all_of(name.begin(), name.end(), [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_' || c == '-';
+  });
+}
+
+void read_head(Fields& fields, Scenario& scenario) {
+  const std::string format = fields.string("format", 32);
+  if (format != kFormat) {
+    fields.fail("format", "must be '" + std::string(kFormat) + "', is '" + format + "'");
+  }
+  scenario.name = fields.string("name", 40);
+  if (!is_name(scenario.name)) {
+    fields.fail("name", "must be made of a-z, 0-9, _ and -, is '" + scenario.name + "'");
+  }
+  scenario.title = fields.string("title", 200);
+  scenario.note = fields.optional_string("note", 2000);
+  sim::Plan& plan = scenario.plan;
+  plan.replicas = static_cast<std::size_t>(fields.integer("replicas", {1, kMaxNodes}));
+  scenario.settings.replicas = plan.replicas;
+  plan.initial_leader = static_cast<sim::NodeIndex>(
+      fields.integer("initial_leader", {0, static_cast<std::int64_t>(plan.replicas) - 1}));
+  const std::int64_t end = fields.integer("duration_ms", {1, kYearMs});
+  const std::int64_t from = fields.integer("fault_from_ms", {0, end});
+  const std::int64_t until = fields.integer("fault_until_ms", {from, end});
+  plan.end = sim::kStart + milliseconds(end);
+  plan.fault_from = sim::kStart + milliseconds(from);
+  plan.fault_until = sim::kStart + milliseconds(until);
+}
+
+}  // namespace
+
+Result<Scenario> read_scenario(std::string_view text, std::string_view file) {
+  const Result<Value> document = parse_document(text, file);
+  if (!document) return document.error();
+  ErrorSink errors(file);
+  Fields fields(*document, "", errors);
+  Scenario scenario;
+  if (!errors.failed()) read_head(fields, scenario);
+  if (const Value* const network = fields.optional_object("network")) {
+    read_network(*network, scenario.plan.link, errors);
+  }
+  if (const Value* const config = fields.optional_object("config")) {
+    read_config(*config, scenario.settings, errors);
+  }
+  const Value* const events = fields.array("events");
+  if (events != nullptr && !errors.failed()) {
+    read_timeline(*events, scenario.plan, errors, scenario.plan.faults);
+  }
+  if (const Value* const expect = fields.optional_object("expect")) {
+    for (const auto& [policy, object] : expect->members) {
+      scenario.expectations.push_back(
+          read_expectation(policy, object, scenario.plan.replicas, errors));
+    }
+  }
+  fields.finish();
+  if (errors.failed()) return Error{Errc::kBadInput, errors.message()};
+  // The policies' own rules, such as heartbeat_interval <= lease / 4.
+  for (const std::string_view name : sim::policy_names()) {
+    const auto policy = sim::make_policy(name, scenario.settings);
+    if (policy) continue;
+    const Value* const config = document->find("config");
+    errors.report(config != nullptr ? config->line : 1, "config", policy.error().message);
+    return Error{Errc::kBadInput, errors.message()};
+  }
+  return scenario;
+}
+
+const Expectation* Scenario::expected_of(std::string_view policy) const {
+  for (const Expectation& expectation : expectations) {
+    if (expectation.policy == policy) return &expectation;
+  }
+  return nullptr;
+}
+
+sim::RunOptions run_options(const Scenario& scenario, std::string_view policy, std::uint64_t seed) {
+  sim::RunOptions options;
+  options.seed = seed;
+  options.liveness_bound = sim::liveness_bound(scenario.settings.vouch);
+  if (policy == "vouch") options.consent_limit = sim::consent_limit(scenario.settings.vouch);
+  return options;
+}
+
+}  // namespace vouch::scenario

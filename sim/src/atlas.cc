@@ -1,0 +1,185 @@
+#include "vouch/sim/atlas.h"
+
+#include <algorithm>
+#include <array>
+#include <numeric>
+
+#include "vouch/detector/assert.h"
+
+namespace vouch::sim {
+namespace {
+
+/// One renaming of the followers, as a table: where the row of a node's outgoing links goes.
+struct Renaming {
+  std::array<std::array<Graph, 16>, kMaxAtlasReplicas> rows{};
+};
+
+std::vector<Renaming> renamings(std::size_t replicas) {
+  std::vector<NodeIndex> name(replicas);
+  std::iota(name.begin(), name.end(), NodeIndex{0});
+  std::vector<Renaming> result;
+  do {
+    Renaming renaming;
+    for (NodeIndex from = 0; from < replicas; ++from) {
+      for (Graph row = 0; row < (Graph{1} << (replicas - 1)); ++row) {
+        Graph& mapped = renaming.rows[from][row];
+        for (NodeIndex to = 0; to < replicas; ++to) {
+          if (to == from) continue;
+          const Graph column = link_bit(replicas, 0, to < from ? to + 1 : to);
+          if ((row & column) != 0) mapped |= link_bit(replicas, name[from], name[to]);
+        }
+      }
+    }
+    result.push_back(renaming);
+  } while (std::next_permutation(name.begin() + 1, name.end()));
+  return result;
+}
+
+Graph rename(std::size_t replicas, Graph graph, const Renaming& renaming) {
+  const std::size_t width = replicas - 1;
+  const Graph mask = (Graph{1} << width) - 1;
+  Graph result = 0;
+  for (std::size_t from = 0; from < replicas; ++from) {
+    result |= renaming.rows[from][(graph >> (from * width)) & mask];
+  }
+  return result;
+}
+
+template <typename Visit>
+void for_each_link(std::size_t replicas, Visit visit) {
+  for (NodeIndex from = 0; from < replicas; ++from) {
+    for (NodeIndex to = 0; to < replicas; ++to) {
+      if (from != to) visit(from, to);
+    }
+  }
+}
+
+}  // namespace
+
+std::vector<GraphClass> graph_classes(std::size_t replicas) {
+  VOUCH_ASSERT(replicas >= 1 && replicas <= kMaxAtlasReplicas);
+  if (replicas == 1) return {{0, 1}};
+  const std::vector<Renaming> all = renamings(replicas);
+  std::vector<GraphClass> classes;
+  std::vector<Graph> orbit(all.size());
+  for (std::uint64_t number = 0; number < graph_count(replicas); ++number) {
+    const auto graph = static_cast<Graph>(number);
+    bool is_least = true;
+    for (std::size_t i = 0; i < all.size() && is_least; ++i) {
+      orbit[i] = rename(replicas, graph, all[i]);
+      is_least = orbit[i] >= graph;
+    }
+    if (!is_least) continue;
+    std::sort(orbit.begin(), orbit.end());
+    const auto end = std::unique(orbit.begin(), orbit.end());
+    classes.push_back({graph, static_cast<std::uint32_t>(end - orbit.begin())});
+  }
+  return classes;
+}
+
+std::string describe(std::size_t replicas, Graph graph) {
+  std::string text;
+  for_each_link(replicas, [&](NodeIndex from, NodeIndex to) {
+    if ((graph & link_bit(replicas, from, to)) == 0) return;
+    if (!text.empty()) text += ' ';
+    text += std::to_string(from) + "->" + std::to_string(to);
+  });
+  return text.empty() ? "no link" : text;
+}
+
+Plan plan_of(Graph graph, const AtlasOptions& options) {
+  Plan plan;
+  plan.replicas = options.replicas;
+  plan.fault_from = kStart + options.warm_for;
+  plan.fault_until = plan.fault_from + options.graph_for;
+  plan.end = plan.fault_until + options.heal_for;
+  for_each_link(options.replicas, [&](NodeIndex from, NodeIndex to) {
+    if ((graph & link_bit(options.replicas, from, to)) == 0) {
+      plan.faults.push_back({plan.fault_from, {FaultKind::kCut, from, to, 0, 0}});
+    }
+  });
+  const std::size_t cuts = plan.faults.size();
+  for (std::size_t i = 0; i < cuts; ++i) {
+    const Fault cut = plan.faults[i].fault;
+    plan.faults.push_back({plan.fault_until, {FaultKind::kHeal, cut.a, cut.b, 0, 0}});
+  }
+  return plan;
+}
+
+GraphOutcome try_graph(const Protocol& protocol, const GraphClass& graph,
+                       const AtlasOptions& options) {
+  const RunResult result = run(protocol, plan_of(graph.graph, options), options.run);
+  GraphOutcome outcome;
+  outcome.graph = graph;
+  outcome.is_split = result.split_lease > Duration::zero();
+  for (const Violation& violation : result.violations) {
+    outcome.safety_violations += violation.rule <= Rule::kS6 ? 1U : 0U;
+  }
+  VOUCH_ASSERT(!result.periods.empty());  // Both phases are longer than the bound.
+  const Period& during = result.periods.front();
+  outcome.situation = during.situation;
+  outcome.is_deposed = during.is_disturbed;
+  outcome.is_stuck = during.is_stuck;
+  outcome.is_churning = during.is_churning || during.is_late;
+  outcome.is_noisy = during.is_noisy;
+  if (during.situation == Situation::kRecoverable && !during.is_stuck) {
+    outcome.recovery = during.recovery;
+  }
+  if (result.periods.size() > 1) {
+    const Period& healed = result.periods.back();
+    outcome.is_disturbed = !healed.is_clean() || healed.elections > 1;
+  }
+  return outcome;
+}
+
+void AtlasSummary::add(const GraphOutcome& outcome) {
+  const std::uint64_t weight = outcome.graph.weight;
+  graphs += weight;
+  switch (outcome.situation) {
+    case Situation::kKept:
+      kept += weight;
+      break;
+    case Situation::kRecoverable:
+      recoverable += weight;
+      break;
+    case Situation::kHopeless:
+      hopeless += weight;
+      break;
+  }
+  deposed += outcome.is_deposed ? weight : 0;
+  stuck += outcome.is_stuck ? weight : 0;
+  churning += outcome.is_churning ? weight : 0;
+  noisy += outcome.is_noisy ? weight : 0;
+  disturbed += outcome.is_disturbed ? weight : 0;
+  split += outcome.is_split ? weight : 0;
+  unsafe += outcome.safety_violations > 0 ? weight : 0;
+  if (outcome.recovery > Duration::zero()) {
+    const auto ms = static_cast<std::size_t>((outcome.recovery.count() + 999'999) / 1'000'000);
+    if (recovery_ms.size() <= ms) recovery_ms.resize(ms + 1);
+    recovery_ms[ms] += weight;
+  }
+  if (!outcome.is_clean() && failures.size() < kFailuresKept) failures.push_back(outcome);
+}
+
+Duration AtlasSummary::recovery_quantile(std::uint32_t per_mille) const {
+  const std::uint64_t total =
+      std::accumulate(recovery_ms.begin(), recovery_ms.end(), std::uint64_t{0});
+  std::uint64_t seen = 0;
+  for (std::size_t ms = 0; ms < recovery_ms.size(); ++ms) {
+    seen += recovery_ms[ms];
+    if (seen > 0 && seen * 1000 >= total * per_mille) {
+      return std::chrono::milliseconds(static_cast<std::int64_t>(ms));
+    }
+  }
+  return Duration::zero();
+}
+
+AtlasSummary run_atlas(const Protocol& protocol, const AtlasOptions& options) {
+  AtlasSummary summary;
+  for (const GraphClass& graph : graph_classes(options.replicas)) {
+    summary.add(try_graph(protocol, graph, options));
+  }
+  return summary;
+}
+
+}  // namespace vouch::sim
