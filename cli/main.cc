@@ -5,16 +5,17 @@
 #include "command.h"
 #include "evaluate.h"
 #include "node.h"
+#include "simulate.h"
 #include "version.h"
 
 namespace vouch::cli {
 namespace {
 
 constexpr std::array kCommands = {
-    RegisterCommand{register_evaluate}, RegisterCommand{register_node},
-    RegisterCommand{register_status},   RegisterCommand{register_drain},
-    RegisterCommand{register_drill},    RegisterCommand{register_record},
-    RegisterCommand{register_version},
+    RegisterCommand{register_node},     RegisterCommand{register_status},
+    RegisterCommand{register_drain},    RegisterCommand{register_drill},
+    RegisterCommand{register_record},   RegisterCommand{register_evaluate},
+    RegisterCommand{register_simulate}, RegisterCommand{register_version},
 };
 
 int run(int argc, char** argv) {

@@ -1,0 +1,182 @@
+#include "simulate.h"
+
+#include <algorithm>
+#include <fstream>
+#include <iostream>
+#include <memory>
+#include <utility>
+
+#include "vouch/scenario/trace.h"
+#include "vouch/sim/policies.h"
+
+namespace vouch::cli {
+namespace {
+
+constexpr std::uint64_t kRunsMax = 100'000;
+
+struct Request {
+  std::vector<std::string> scenarios;
+  std::vector<std::string> policies;
+  std::uint64_t seed = 1;
+  std::uint64_t runs = 1;
+  bool json = false;
+  bool list = false;
+  std::string trace;
+};
+
+/// What a run did that no scenario needs to forbid: vouch must keep its rules in every run.
+void add_broken_rules(const sim::RunResult& result, const std::string& seed,
+                      std::vector<std::string>& misses) {
+  for (const sim::Violation& violation : result.violations) {
+    misses.push_back("rule " + std::string(to_string(violation.rule)) + " at " +
+                     std::to_string((violation.at - sim::kStart).count() / 1'000'000) +
+                     " ms: " + violation.text + seed);
+  }
+  if (result.violation_count > result.violations.size()) {
+    misses.push_back("broken rules in all: " + std::to_string(result.violation_count) + seed);
+  }
+}
+
+PolicyRuns run_policy(const scenario::Scenario& scenario, const sim::Protocol& protocol,
+                      const Request& request, scenario::JsonlTrace* trace) {
+  PolicyRuns runs;
+  runs.policy = protocol.name();
+  runs.first_seed = request.seed;
+  const scenario::Expectation* const expectation = scenario.expected_of(runs.policy);
+  runs.is_expected = expectation != nullptr;
+  for (std::uint64_t i = 0; i < request.runs; ++i) {
+    const std::uint64_t seed = request.seed + i;
+    sim::RunOptions options = scenario::run_options(scenario, runs.policy, seed);
+    if (trace != nullptr) options.observers.push_back(trace);
+    sim::RunResult result = sim::run(protocol, scenario.plan, options);
+    const std::string place = " (seed " + std::to_string(seed) + ")";
+    if (!result.began_led) {
+      runs.misses.push_back("the initial leader did not lead when the faults began" + place);
+    }
+    if (expectation != nullptr) {
+      for (const std::string& miss :
+           scenario::misses(*expectation, result, scenario.plan.replicas)) {
+        runs.misses.push_back(miss + place);
+      }
+    }
+    if (runs.policy == "vouch") add_broken_rules(result, place, runs.misses);
+    runs.results.push_back(std::move(result));
+  }
+  return runs;
+}
+
+Result<std::vector<std::string>> policies_of(const Request& request) {
+  if (!request.policies.empty()) {
+    for (const std::string& name : request.policies) {
+      const auto policy = sim::make_policy(name, {});
+      if (!policy) return Error{Errc::kBadInput, "--policy: " + policy.error().message};
+    }
+    return request.policies;
+  }
+  if (!request.trace.empty()) return std::vector<std::string>{"vouch"};
+  return std::vector<std::string>{"vouch", "raft", "raft+prevote+checkquorum"};
+}
+
+Status check(const Request& request, const std::vector<std::string>& policies) {
+  if (request.scenarios.empty()) {
+    return Error{Errc::kBadInput, "SCENARIO: at least one file or name (see --list) is needed"};
+  }
+  if (request.runs < 1 || request.runs > kRunsMax) {
+    return Error{Errc::kBadInput, "--runs: must be in [1, " + std::to_string(kRunsMax) + "], is " +
+                                      std::to_string(request.runs)};
+  }
+  if (!request.trace.empty() &&
+      (request.scenarios.size() != 1 || policies.size() != 1 || request.runs != 1)) {
+    return Error{Errc::kBadInput, "--trace: needs exactly one scenario, one policy and one run"};
+  }
+  return Done{};
+}
+
+void print_list(std::ostream& out) {
+  Table table({{"scenario", Align::kLeft}, {"title", Align::kLeft}});
+  for (const scenario::Shipped& shipped : scenario::shipped_scenarios()) {
+    const auto scenario = scenario::load_scenario(std::string(shipped.name));
+    if (scenario) table.add_row({scenario->name, scenario->title});
+  }
+  table.print(out);
+}
+
+Status write_trace(const std::string& path, scenario::JsonlTrace& trace) {
+  trace.finish();
+  std::ofstream file(path, std::ios::binary | std::ios::trunc);
+  file << trace.take();
+  file.close();
+  if (!file) return Error{Errc::kUnavailable, "--trace: cannot write " + path};
+  return Done{};
+}
+
+Outcome simulate(const Request& request) {
+  if (request.list) {
+    print_list(std::cout);
+    return ExitCode::kSuccess;
+  }
+  const auto policies = policies_of(request);
+  if (!policies) return policies.error();
+  if (const Status status = check(request, *policies); !status) return status.error();
+  // Everything is read before anything runs: a bad file in the end costs no waiting.
+  std::vector<ScenarioRuns> all;
+  for (const std::string& name : request.scenarios) {
+    Result<scenario::Scenario> scenario = scenario::load_scenario(name);
+    if (!scenario) return scenario.error();
+    all.push_back({*std::move(scenario), {}});
+  }
+  scenario::JsonlTrace trace;
+  bool is_missed = false;
+  {
+    Progress progress("simulating", all.size() * policies->size());
+    std::uint64_t done = 0;
+    for (ScenarioRuns& scenario_runs : all) {
+      for (const std::string& name : *policies) {
+        progress.update(done++);
+        const auto protocol = sim::make_policy(name, scenario_runs.scenario.settings);
+        if (!protocol) return protocol.error();
+        scenario_runs.policies.push_back(run_policy(scenario_runs.scenario, **protocol, request,
+                                                    request.trace.empty() ? nullptr : &trace));
+        const PolicyRuns& runs = scenario_runs.policies.back();
+        is_missed |= name == "vouch" && !runs.misses.empty();
+      }
+    }
+  }
+  if (!request.trace.empty()) {
+    if (const Status status = write_trace(request.trace, trace); !status) return status.error();
+  }
+  request.json ? print_simulation_json(all, std::cout) : print_simulation(all, std::cout);
+  return is_missed ? ExitCode::kMissed : ExitCode::kSuccess;
+}
+
+}  // namespace
+
+void register_simulate(CLI::App& app, Outcome& outcome) {
+  auto request = std::make_shared<Request>();
+  CLI::App* command =
+      app.add_subcommand("simulate", "Run fault scenarios in virtual time, policies side by side");
+  command->footer(
+      "Exit code 1 when vouch misses what a scenario expects, or breaks one of its rules.\n"
+      "Equal seeds give equal runs, on every machine.");
+  command->add_option("SCENARIO", request->scenarios,
+                      "Scenario files, or names of shipped scenarios (see --list)");
+  std::string policies;
+  for (const std::string_view name : sim::policy_names()) {
+    policies += (policies.empty() ? "" : ", ") + std::string(name);
+  }
+  command
+      ->add_option("--policy", request->policies,
+                   "Policy; repeat it for several. One of: " + policies +
+                       " (default: vouch, raft, raft+prevote+checkquorum)")
+      ->allow_extra_args(false);
+  command->add_option("--seed", request->seed, "Seed of the first run")->capture_default_str();
+  command->add_option("--runs", request->runs, "Runs, with consecutive seeds")
+      ->capture_default_str();
+  command->add_flag("--json", request->json, "Print JSON");
+  command->add_flag("--list", request->list, "List the shipped scenarios");
+  command->add_option("--trace", request->trace,
+                      "Write every event of the run to this file, one JSON object per line");
+  command->callback([request, &outcome] { outcome = simulate(*request); });
+}
+
+}  // namespace vouch::cli
