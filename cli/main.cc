@@ -3,6 +3,7 @@
 #include <array>
 
 #include "command.h"
+#include "demo.h"
 #include "evaluate.h"
 #include "node.h"
 #include "simulate.h"
@@ -12,10 +13,11 @@ namespace vouch::cli {
 namespace {
 
 constexpr std::array kCommands = {
-    RegisterCommand{register_node},     RegisterCommand{register_status},
-    RegisterCommand{register_drain},    RegisterCommand{register_drill},
-    RegisterCommand{register_record},   RegisterCommand{register_evaluate},
-    RegisterCommand{register_simulate}, RegisterCommand{register_version},
+    RegisterCommand{register_demo},     RegisterCommand{register_node},
+    RegisterCommand{register_status},   RegisterCommand{register_drain},
+    RegisterCommand{register_drill},    RegisterCommand{register_record},
+    RegisterCommand{register_evaluate}, RegisterCommand{register_simulate},
+    RegisterCommand{register_version},
 };
 
 int run(int argc, char** argv) {

@@ -1,0 +1,193 @@
+#include "demo_cluster.h"
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <signal.h>
+#include <spawn.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <chrono>
+#include <csignal>
+#include <cstring>
+#include <fstream>
+#include <thread>
+
+extern char** environ;
+
+namespace vouch::cli {
+namespace {
+
+volatile std::sig_atomic_t interrupted = 0;
+
+std::int64_t boottime_ns() {
+  timespec at{};
+  clock_gettime(CLOCK_BOOTTIME, &at);
+  return at.tv_sec * std::int64_t{1'000'000'000} + at.tv_nsec;
+}
+
+Error trouble(const std::string& what) {
+  return Error{Errc::kUnavailable, what + ": " + std::strerror(errno)};
+}
+
+/// Ports that nobody uses now. Held all at once, so that they differ; a daemon whose port was taken
+/// in between says so.
+Result<std::vector<std::uint16_t>> free_ports(std::size_t count) {
+  std::vector<int> sockets;
+  std::vector<std::uint16_t> ports;
+  for (std::size_t i = 0; i < count; ++i) {
+    const int one = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    socklen_t size = sizeof address;
+    sockets.push_back(one);
+    if (one < 0 || bind(one, reinterpret_cast<sockaddr*>(&address), size) != 0 ||
+        getsockname(one, reinterpret_cast<sockaddr*>(&address), &size) != 0) {
+      break;
+    }
+    ports.push_back(ntohs(address.sin_port));
+  }
+  for (const int one : sockets) {
+    if (one >= 0) close(one);
+  }
+  if (ports.size() < count) return trouble("no free UDP port on 127.0.0.1");
+  return ports;
+}
+
+}  // namespace
+
+DemoCluster::~DemoCluster() {
+  for (const pid_t pid : pids_) {
+    if (pid > 0) kill(pid, SIGKILL);
+  }
+  for (const pid_t pid : pids_) {
+    if (pid > 0) waitpid(pid, nullptr, 0);
+  }
+  if (folder_.empty()) return;
+  std::error_code ignored;  // A temporary folder that stays harms nobody.
+  std::filesystem::remove_all(folder_, ignored);
+}
+
+std::filesystem::path DemoCluster::file(std::uint32_t node, const char* ending) const {
+  return folder_ / ("n" + std::to_string(node) + ending);
+}
+
+std::filesystem::path DemoCluster::control(std::uint32_t node) const {
+  return file(node, ".sock");
+}
+
+Status DemoCluster::start() {
+  std::signal(SIGINT, [](int) { interrupted = 1; });
+  std::signal(SIGTERM, [](int) { interrupted = 1; });
+  std::string name = (std::filesystem::temp_directory_path() / "vouch-demo-XXXXXX").string();
+  if (mkdtemp(name.data()) == nullptr) return trouble("no temporary folder");
+  folder_ = name;
+  Result<std::vector<std::uint16_t>> ports = free_ports(pids_.size());
+  if (!ports) return ports.error();
+  for (std::uint32_t node = 1; node <= pids_.size(); ++node) {
+    if (Status written = write_config(node, *ports); !written) return written;
+  }
+  for (std::uint32_t node = 1; node <= pids_.size(); ++node) {
+    if (Status spawned = spawn(node); !spawned) return spawned;
+  }
+  return Done{};
+}
+
+Status DemoCluster::write_config(std::uint32_t node,
+                                 const std::vector<std::uint16_t>& ports) const {
+  const auto address = [&](std::uint32_t id) {
+    return "127.0.0.1:" + std::to_string(ports[id - 1]);
+  };
+  nlohmann::ordered_json config{{"cluster", "demo"}, {"node_id", node}, {"listen", address(node)}};
+  config["peers"] = nlohmann::ordered_json::array();
+  for (std::uint32_t peer = 1; peer <= ports.size(); ++peer) {
+    if (peer != node) config["peers"].push_back({{"id", peer}, {"address", address(peer)}});
+  }
+  config["state_dir"] = "state" + std::to_string(node);
+  config["control"] = control(node).filename().string();
+  config["allow_drills"] = true;
+  std::ofstream out(file(node, ".json"));
+  out << config.dump(2) << "\n";
+  out.close();
+  if (!out) return trouble(file(node, ".json").string() + " cannot be written");
+  return Done{};
+}
+
+Status DemoCluster::spawn(std::uint32_t node) {
+  const std::string config = file(node, ".json");
+  const std::string log = file(node, ".log");
+  std::string words[] = {"vouch", "node", "--config", config, "--log", log};
+  std::vector<char*> arguments;
+  for (std::string& word : words)
+    arguments.push_back(word.data());
+  arguments.push_back(nullptr);
+  pid_t pid = -1;
+  const int failed =
+      posix_spawn(&pid, "/proc/self/exe", nullptr, nullptr, arguments.data(), environ);
+  if (failed != 0) {
+    errno = failed;
+    return trouble("a daemon cannot be started");
+  }
+  pids_[node - 1] = pid;
+  return Done{};
+}
+
+std::vector<LogLine> DemoCluster::read_logs() {
+  std::vector<LogLine> lines;
+  for (std::uint32_t node = 1; node <= pids_.size(); ++node) {
+    std::ifstream in(file(node, ".log"));
+    in.seekg(read_[node - 1]);
+    std::string text;
+    while (in && std::getline(in, text)) {
+      if (in.eof()) break;  // Half a line: the rest comes later.
+      read_[node - 1] += static_cast<std::streamoff>(text.size() + 1);
+      const nlohmann::json json = nlohmann::json::parse(text, nullptr, false);
+      if (json.is_discarded()) continue;
+      lines.push_back({json.value("at_ns", std::int64_t{0}), node, json.value("event", ""), json});
+    }
+  }
+  std::stable_sort(lines.begin(), lines.end(),
+                   [](const LogLine& a, const LogLine& b) { return a.at_ns < b.at_ns; });
+  return lines;
+}
+
+Status DemoCluster::wait(double seconds, std::vector<LogLine>& seen,
+                         const std::function<bool(const LogLine&)>& done) {
+  const auto end = std::chrono::steady_clock::now() + std::chrono::duration<double>(seconds);
+  bool is_done = false;
+  while (!is_done) {
+    if (interrupted != 0) return Error{Errc::kUnavailable, "interrupted"};
+    for (std::uint32_t node = 1; node <= pids_.size(); ++node) {
+      if (pids_[node - 1] > 0 && waitpid(pids_[node - 1], nullptr, WNOHANG) > 0) {
+        pids_[node - 1] = -1;
+        return Error{Errc::kUnavailable, "daemon " + std::to_string(node) + " ended by itself"};
+      }
+    }
+    for (LogLine& line : read_logs()) {
+      is_done = done(line) || is_done;
+      seen.push_back(std::move(line));
+    }
+    if (is_done) break;
+    if (std::chrono::steady_clock::now() > end) {
+      return Error{Errc::kUnavailable, "the daemons did not get there within " +
+                                           std::to_string(static_cast<int>(seconds)) + " s"};
+    }
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  }
+  return Done{};
+}
+
+std::int64_t DemoCluster::kill_node(std::uint32_t node) {
+  const std::int64_t at = boottime_ns();
+  kill(pids_[node - 1], SIGKILL);
+  waitpid(pids_[node - 1], nullptr, 0);
+  pids_[node - 1] = -1;
+  return at;
+}
+
+}  // namespace vouch::cli
