@@ -117,8 +117,7 @@ class LinkEvaluation {
       if (held_.size() < 2) return false;
       if (Status status = start(options, requests); !status) return status.error();
     }
-    for (SettingResult& setting : result_.settings)
-      setting.replay.end_segment();
+    end_segment();
     return true;
   }
 

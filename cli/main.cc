@@ -37,7 +37,10 @@ int run(int argc, char** argv) {
   } catch (const CLI::ParseError& error) {
     // Requests for help and for the version come as exceptions too; they exit with 0.
     if (error.get_exit_code() == 0) return app.exit(error);
-    print_error(std::string(error.what()) + " (see vouch --help)");
+    const bool unknown = argc > 1 && argv[1][0] != '-' && app.get_subcommands().empty();
+    print_error((unknown ? "there is no command \"" + std::string(argv[1]) + "\""
+                         : std::string(error.what())) +
+                " (see vouch --help)");
     return static_cast<int>(ExitCode::kError);
   }
   if (!outcome) {

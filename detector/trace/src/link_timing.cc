@@ -32,6 +32,21 @@ Duration median_slope(std::span<const TraceRecord> records, std::span<const std:
   return median_of(slopes);
 }
 
+/// Numbers all records anew, as if they were one run.
+void infer_numbers(std::span<const TraceRecord> records, Duration interval,
+                   std::vector<std::int64_t>& numbers) {
+  NumberInference inference(interval);
+  numbers.clear();
+  const auto keep = [&](const std::optional<TraceRecord>& numbered) {
+    if (numbered) numbers.push_back(static_cast<std::int64_t>(numbered->seq->value()));
+    return numbered.has_value();
+  };
+  for (const TraceRecord& record : records)
+    keep(inference.take(record));
+  while (keep(inference.next())) {
+  }
+}
+
 }  // namespace
 
 Duration estimate_interval(std::span<const TraceRecord> records) {
@@ -42,16 +57,19 @@ Duration estimate_interval(std::span<const TraceRecord> records) {
   const Duration median = median_slope(records, numbers, 1);
   if (median <= Duration::zero()) return Duration::zero();
 
-  // Without numbers, a step covers as many intervals as fit into it; a late heartbeat is made up
-  // for by the short step behind it.
-  for (std::size_t i = 1; i < records.size(); ++i) {
-    if (records[i].seq) continue;
-    numbers[i] = numbers[i - 1] +
-                 (schedule_of(records[i]) - schedule_of(records[i - 1]) + median / 2) / median;
+  const std::size_t distance = std::min<std::size_t>(256, records.size() / 2);
+  if (records.front().seq) {
+    const Duration slope = median_slope(records, numbers, distance);
+    return slope > Duration::zero() ? slope : median;
   }
-  const Duration slope =
-      median_slope(records, numbers, std::min<std::size_t>(256, records.size() / 2));
-  return slope > Duration::zero() ? slope : median;
+  // Numbers are inferred by an interval, which they then correct.
+  Duration interval = median;
+  for (int round = 0; round < 3; ++round) {
+    infer_numbers(records, interval, numbers);
+    const Duration slope = median_slope(records, numbers, distance);
+    if (slope > Duration::zero()) interval = slope;
+  }
+  return interval;
 }
 
 Duration default_gap(Duration heartbeat_interval) {
@@ -81,7 +99,7 @@ std::optional<TraceRecord> NumberInference::next() {
   newest_ += steps;
   if (!first) expected_ += interval_ * steps;
   // The schedule follows the arrivals slowly: an error of the interval must not add up.
-  expected_ += (record.arrival - expected_) / 64;
+  expected_ += (record.arrival - expected_) / 16;
   waiting_.pop_front();
   record.seq = Seq(static_cast<std::uint64_t>(newest_));
   return record;

@@ -14,8 +14,8 @@ namespace vouch {
 /// The heartbeat interval of a link, estimated from its first records (a few thousand are plenty).
 ///
 /// It is the median time per number over pairs of records 256 apart, which sees through outages
-/// and run boundaries. Where the records have no numbers, their steps are counted in multiples of
-/// the median step. Zero if there are fewer than two records.
+/// and run boundaries. Records without numbers get inferred ones, by the median step. Zero if there
+/// are fewer than two records.
 [[nodiscard]] Duration estimate_interval(std::span<const TraceRecord> records);
 
 /// Where a recording has a gap longer than this, a new run begins, unless the user says otherwise:

@@ -1,0 +1,193 @@
+// The built program as a user calls it: what it prints, where, and with which exit code.
+
+#include <gtest/gtest.h>
+#include <sys/wait.h>
+
+#include <array>
+#include <cstdio>
+#include <filesystem>
+#include <fstream>
+#include <nlohmann/json.hpp>
+#include <sstream>
+
+namespace {
+
+namespace fs = std::filesystem;
+using nlohmann::json;
+
+struct Ran {
+  int exit_code = -1;
+  std::string out;
+  std::string err;
+};
+
+class EvaluateTest : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    std::string pattern = (fs::temp_directory_path() / "vouch_evaluate_XXXXXX").string();
+    ASSERT_NE(::mkdtemp(pattern.data()), nullptr);
+    folder_ = pattern;
+  }
+  void TearDown() override { fs::remove_all(folder_); }
+
+  std::string path(const std::string& name) const { return (folder_ / name).string(); }
+
+  std::string file(const std::string& name, const std::string& text) const {
+    std::ofstream(path(name), std::ios::binary) << text;
+    return path(name);
+  }
+
+  static std::string text_of(const std::string& path) {
+    std::ostringstream out;
+    out << std::ifstream(path, std::ios::binary).rdbuf();
+    return out.str();
+  }
+
+  Ran run(const std::string& arguments) const {
+    const std::string command = std::string(VOUCH_PROGRAM) + " " + arguments + " >" + path("out") +
+                                " 2>" + path("err") + " </dev/null";
+    const int status = std::system(command.c_str());
+    Ran ran{WIFEXITED(status) ? WEXITSTATUS(status) : -1, text_of(path("out")),
+            text_of(path("err"))};
+    return ran;
+  }
+
+  /// Exit code 2, nothing on standard output, one line on standard error that contains `part`.
+  void expect_error(const std::string& arguments, const std::string& part) const {
+    SCOPED_TRACE(arguments);
+    const Ran ran = run(arguments);
+    EXPECT_EQ(ran.exit_code, 2);
+    EXPECT_EQ(ran.out, "");
+    EXPECT_EQ(ran.err.rfind("vouch: error: ", 0), 0U) << ran.err;
+    EXPECT_NE(ran.err.find(part), std::string::npos) << ran.err << "lacks " << part;
+    EXPECT_EQ(ran.err.find('\n'), ran.err.size() - 1) << "one line: " << ran.err;
+  }
+
+  fs::path folder_;
+};
+
+/// Arrivals every 100 ms but for a silence from 2.0 to 3.0 s: one loss of nine heartbeats.
+std::string arrivals() {
+  std::ostringstream text;
+  text << "arrival_s\n";
+  for (int i = 0; i <= 100; ++i) {
+    if (i > 20 && i < 30) continue;
+    text << i / 10 << '.' << i % 10 << '\n';
+  }
+  return text.str();
+}
+
+TEST_F(EvaluateTest, HandComputedQualityOfAFixedTimeout) {
+  const Ran ran = run("evaluate --json --detector fixed:400,2000 " + file("a.csv", arrivals()));
+  EXPECT_EQ(ran.exit_code, 0);
+  EXPECT_EQ(ran.err, "");
+  const json document = json::parse(ran.out);
+  ASSERT_EQ(document["links"].size(), 1U);
+  const json& link = document["links"][0];
+  EXPECT_EQ(link["heartbeats"], 92);
+  EXPECT_EQ(link["segments"], 1);
+  EXPECT_EQ(link["observed_s"], 10.0);
+  EXPECT_EQ(link["heartbeat_interval_ms"], 100.0);
+  ASSERT_EQ(link["results"].size(), 2U);
+  // Suspected from 2.4 to 3.0 s, of ten seconds.
+  const json& tight = link["results"][0];
+  EXPECT_EQ(tight["detector"], "fixed");
+  EXPECT_EQ(tight["timeout_ms"], 400.0);
+  EXPECT_EQ(tight["mistakes"], 1);
+  EXPECT_EQ(tight["mistake_duration_ms_mean"], 600.0);
+  EXPECT_EQ(tight["mistake_recurrence_s_mean"], nullptr);
+  EXPECT_EQ(tight["detection_time_ms_mean"], 400.0);
+  EXPECT_DOUBLE_EQ(tight["query_accuracy"].get<double>(), 0.94);
+  EXPECT_DOUBLE_EQ(tight["mistake_rate_per_s"].get<double>(), 0.1);
+  EXPECT_EQ(link["results"][1]["mistakes"], 0);
+  EXPECT_EQ(link["results"][1]["query_accuracy"], 1.0);
+}
+
+TEST_F(EvaluateTest, GapPartsRuns) {
+  const std::string trace = file("a.csv", arrivals());
+  const json document = json::parse(run("evaluate --json --gap 0.5 " + trace).out);
+  const json& link = document["links"][0];
+  EXPECT_EQ(link["segments"], 2);
+  EXPECT_EQ(link["observed_s"], 9.0);
+  for (const json& result : link["results"])
+    EXPECT_EQ(result["mistakes"], 0) << result;
+}
+
+TEST_F(EvaluateTest, RoundTripsCountFromTheSending) {
+  std::string text = "send_s,rtt_ms\n";
+  for (int i = 0; i < 50; ++i)
+    text += std::to_string(i) + (i % 10 == 5 ? ",\n" : ",40\n");
+  const json document =
+      json::parse(run("evaluate --json --detector fixed:2500 " + file("p.csv", text)).out);
+  const json& link = document["links"][0];
+  EXPECT_EQ(link["lost_probes"], 5);
+  EXPECT_EQ(link["heartbeats"], 45);
+  EXPECT_EQ(link["results"][0]["detection_time_ms_mean"], 2520.0);
+  EXPECT_EQ(link["results"][0]["mistakes"], 0);
+  EXPECT_NE(document["notes"].dump().find("arrival = send_s + rtt_ms / 2"), std::string::npos);
+}
+
+TEST_F(EvaluateTest, EveryPairOfARecordingIsALinkAndARestartANewSegment) {
+  std::string text = "observer,subject,incarnation,seq,sent_ns,arrival_ns\n";
+  for (int i = 1; i <= 50; ++i) {
+    const std::string at = std::to_string(i * 100'000'000L);
+    text += "1,2,1," + std::to_string(i) + "," + at + "," + at + "\n";
+    const std::string incarnation = i <= 25 ? "3" : "4";
+    text += "1,3," + incarnation + "," + std::to_string(i <= 25 ? i : i - 25) + "," + at + "," +
+            at + "\n";
+  }
+  const json document = json::parse(run("evaluate --json " + file("r.csv", text)).out);
+  ASSERT_EQ(document["links"].size(), 2U);
+  EXPECT_EQ(document["links"][0]["link"], "2->1");
+  EXPECT_EQ(document["links"][0]["segments"], 1);
+  EXPECT_EQ(document["links"][1]["link"], "3->1");
+  EXPECT_EQ(document["links"][1]["segments"], 2);
+  for (const json& link : document["links"]) {
+    EXPECT_EQ(link["results"].size(), 9U) << "three detectors at three settings by default";
+    for (const json& result : link["results"])
+      EXPECT_EQ(result["mistakes"], 0) << result;
+  }
+}
+
+TEST_F(EvaluateTest, TheTableNamesTheMeasuresOfTheField) {
+  const Ran ran = run("evaluate " + file("a.csv", arrivals()));
+  EXPECT_EQ(ran.exit_code, 0);
+  EXPECT_EQ(ran.err, "") << "no progress bar where nobody watches";
+  for (const char* word : {"T_D mean ms", "T_D p99 ms", "T_MR s", "T_M ms", "mistakes/s", "P_A",
+                           "fixed", "chen", "phi", "every 100 ms (estimated)", "note: "}) {
+    EXPECT_NE(ran.out.find(word), std::string::npos) << word << " is not in\n" << ran.out;
+  }
+}
+
+TEST_F(EvaluateTest, WhatIsWrongIsOneLineAndExitCodeTwo) {
+  const std::string good = file("good.csv", arrivals());
+  expect_error("evaluate", "TRACE");
+  expect_error("evaluate " + path("none.csv"), path("none.csv") + ": cannot be opened");
+  expect_error("evaluate " + file("x.csv", "arrival_s\n1\nx\n"), "x.csv:3: arrival_s must be");
+  expect_error("evaluate " + file("e.csv", ""), "must begin with a header");
+  expect_error("evaluate " + file("h.csv", "arrival_s\n"), "must hold at least two heartbeats");
+  expect_error("evaluate " + file("z.csv", "arrival_s\n1\n1\n"), "--heartbeat-interval");
+  expect_error("evaluate " + good + " --detector bertie", "must be one of fixed, chen, phi");
+  expect_error("evaluate " + good + " --detector fixed:", "must be a number of at least 0");
+  expect_error("evaluate " + good + " --detector fixed:1,x", R"(but is "x")");
+  expect_error("evaluate " + good + " --detector fixed:0", "timeout must be above 0");
+  expect_error("evaluate " + good + " --detector phi:301", "threshold must be above 0 and at most");
+  expect_error("evaluate " + good + " --gap 0", "--gap must be between");
+  expect_error("evaluate " + good + " --window 0", "--window must be between 1 and 65535");
+  expect_error("evaluate " + good + " --heartbeat-interval -1", "--heartbeat-interval must be");
+  expect_error("evaluate " + good + " --nonsense", "--nonsense");
+  expect_error("", "subcommand");
+  expect_error("frobnicate", "frobnicate");
+}
+
+TEST_F(EvaluateTest, HelpAndVersionSucceed) {
+  for (const char* arguments : {"--help", "evaluate --help", "version", "--version"}) {
+    const Ran ran = run(arguments);
+    EXPECT_EQ(ran.exit_code, 0) << arguments;
+    EXPECT_EQ(ran.err, "") << arguments;
+    EXPECT_NE(ran.out.find("vouch"), std::string::npos) << arguments;
+  }
+  EXPECT_EQ(json::parse(run("version --json").out)["name"], "vouch");
+}
+
+}  // namespace
