@@ -81,13 +81,22 @@ ControlServer::~ControlServer() {
 }
 
 Status ControlServer::open(const std::filesystem::path& path) {
-  std::error_code file_error;
-  if (std::filesystem::is_socket(path, file_error)) std::filesystem::remove(path, file_error);
   boost::system::error_code error;
+  std::error_code file_error;
+  if (std::filesystem::is_socket(path, file_error)) {
+    // A socket that a killed process left behind answers nobody; a live one is somebody else's.
+    Stream::socket probe(acceptor_.get_executor());
+    if (!probe.connect(Stream::endpoint(path.string()), error)) {
+      return Error{Errc::kUnavailable,
+                   "control: " + path.string() + " is in use by another process"};
+    }
+    std::filesystem::remove(path, file_error);
+  }
   acceptor_.open(Stream(), error);
-  const mode_t before = umask(0177);  // Only the owner may steer the node.
+  // Only the owner may steer the node. On Linux the file takes over the mode of the descriptor, so
+  // there is no moment at which it is open to others, and umask, which all threads share, is left.
+  if (!error) fchmod(acceptor_.native_handle(), 0600);
   if (!error) acceptor_.bind(Stream::endpoint(path.string()), error);
-  umask(before);
   if (!error) path_ = path;
   if (!error) acceptor_.listen(boost::asio::socket_base::max_listen_connections, error);
   if (error) {

@@ -42,12 +42,15 @@ Node::Impl::Impl(const NodeConfig& config, StateStore store, host::Replica repli
       journal_(config.replica.monitor.self, std::move(log)),
       cluster_(cluster_hash(config.cluster)) {}
 
-Status Node::Impl::open() {
-  if (Status opened = transport_.open(*parse_endpoint(config_.listen)); !opened) return opened;
+Status Node::Impl::open(std::optional<int> bound_socket) {
+  const Endpoint listen = *parse_endpoint(config_.listen);
+  Status opened = bound_socket ? transport_.adopt(*bound_socket, listen) : transport_.open(listen);
+  if (!opened) return opened;
   if (!config_.control.empty()) {
     control_ = std::make_unique<ControlServer>(
         io_, [this](const std::string& request) { return answer(request); });
-    if (Status opened = control_->open(config_.control); !opened) return opened;
+    opened = control_->open(config_.control);
+    if (!opened) return opened;
   }
   journal_.note(boottime_now(), "started",
                 {{"listen", address()},
@@ -187,7 +190,7 @@ Node::Node(Node&&) noexcept = default;
 Node& Node::operator=(Node&&) noexcept = default;
 Node::~Node() = default;
 
-Result<Node> Node::create(const NodeConfig& config, LogSink log) {
+Result<Node> Node::create(const NodeConfig& config, LogSink log, std::optional<int> bound_socket) {
   Result<StateStore> store = StateStore::open(config.state_dir, config.replica.monitor.self);
   if (!store) return store.error();
   host::ReplicaConfig complete = config.replica;
@@ -203,7 +206,7 @@ Result<Node> Node::create(const NodeConfig& config, LogSink log) {
   if (!replica) return replica.error();
   auto impl = std::make_unique<Impl>(config, std::move(*store), std::move(*replica), std::move(log),
                                      rng.fork(2));
-  if (Status opened = impl->open(); !opened) return opened.error();
+  if (Status opened = impl->open(bound_socket); !opened) return opened.error();
   return Node(std::move(impl));
 }
 

@@ -147,7 +147,7 @@ std::filesystem::path read_path(const std::string& text, const std::filesystem::
 
 /// "lease: in [1 ms, 1 h], but ..." -> "/lease_ms: ...": the core names its own field, the file has
 /// a key for it.
-std::string with_pointer(const std::string& message, const Json& root) {
+std::string with_pointer(const std::string& message) {
   const std::size_t colon = message.find(": ");
   std::string field = message.substr(0, colon);
   if (field == "self") field = "node_id";
@@ -167,7 +167,6 @@ std::string with_pointer(const std::string& message, const Json& root) {
   for (const char* name : in_milliseconds) {
     if (field == name) field += "_ms";
   }
-  static_cast<void>(root);
   return "/" + field + message.substr(colon);
 }
 
@@ -207,7 +206,7 @@ Result<NodeConfig> parse_node_config(std::string_view text, const std::filesyste
   MonitorConfig checked = monitor;
   checked.incarnation = Incarnation{1};
   if (Status valid = validate(checked); !valid) {
-    return Error{Errc::kBadConfig, with_pointer(valid.error().message, *json)};
+    return Error{Errc::kBadConfig, with_pointer(valid.error().message)};
   }
   if (Status valid = host::validate(config.replica.election, checked); !valid) {
     return Error{Errc::kBadConfig, "/election: " + valid.error().message};

@@ -24,7 +24,7 @@ class Node::Impl {
  public:
   Impl(const NodeConfig& config, StateStore store, host::Replica replica, LogSink log, Rng rng);
 
-  Status open();
+  Status open(std::optional<int> bound_socket);
   Status run();
   void stop();
   void stop_on_signals();

@@ -4,7 +4,9 @@
 #include <sys/file.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
+#include <chrono>
 #include <cstdio>
 #include <cstring>
 #include <fstream>
@@ -20,6 +22,13 @@ constexpr const char* kFile = "state.json";
 
 Error trouble(const std::string& what, const std::filesystem::path& path) {
   return Error{Errc::kUnavailable, path.string() + ": " + what + ": " + std::strerror(errno)};
+}
+
+/// Milliseconds since 1970 on the wall clock.
+std::uint64_t wall_milliseconds() {
+  const auto since = std::chrono::system_clock::now().time_since_epoch();
+  const auto count = std::chrono::duration_cast<std::chrono::milliseconds>(since).count();
+  return count < 1 ? 1 : static_cast<std::uint64_t>(count);
 }
 
 Status sync_folder(const std::filesystem::path& folder) {
@@ -61,7 +70,9 @@ Result<StateStore> StateStore::open(const std::filesystem::path& folder, NodeId 
                  "state_dir: " + folder.string() + " is in use by another process"};
   }
   if (Status read = store.read(); !read) return read.error();
-  store.incarnation_ = store.incarnation_.next();
+  // A folder that lost its file must not begin again at 1: its peers know a higher incarnation and
+  // would drop all that it says. The wall clock is above whatever was counted from it before.
+  store.incarnation_ = std::max(store.incarnation_.next(), Incarnation{wall_milliseconds()});
   if (Status written = store.write(); !written) return written.error();
   return store;
 }

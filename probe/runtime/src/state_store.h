@@ -17,7 +17,7 @@ namespace vouch::runtime {
 class StateStore {
  public:
   /// Creates the folder if needed, takes the lock, reads what is there, and begins a new
-  /// incarnation, which is durable when this returns.
+  /// incarnation, above all earlier ones and durable when this returns.
   [[nodiscard]] static Result<StateStore> open(const std::filesystem::path& folder, NodeId node);
 
   StateStore(StateStore&& other) noexcept;

@@ -32,6 +32,27 @@ Status Transport::open(const Endpoint& listen) {
     return Error{Errc::kUnavailable,
                  "listen: " + to_string(listen) + " cannot be bound: " + error.message()};
   }
+  prepare();
+  return Done{};
+}
+
+Status Transport::adopt(int descriptor, const Endpoint& listen) {
+  boost::system::error_code error;
+  socket_.assign(listen.protocol(), descriptor, error);
+  if (!error) socket_.non_blocking(true, error);
+  if (!error) local_ = socket_.local_endpoint(error);
+  if (!error && local_.protocol() != listen.protocol()) {
+    error = boost::asio::error::address_family_not_supported;
+  }
+  if (error) {
+    return Error{Errc::kUnavailable, "listen: descriptor " + std::to_string(descriptor) +
+                                         " cannot be used: " + error.message()};
+  }
+  prepare();
+  return Done{};
+}
+
+void Transport::prepare() {
   const int descriptor = socket_.native_handle();
   const int on = 1;
   // A burst must not push heartbeats out: the default buffer holds 256 small datagrams. The system
@@ -40,12 +61,11 @@ Status Transport::open(const Endpoint& listen) {
   setsockopt(descriptor, SOL_SOCKET, SO_RCVBUF, &room, sizeof room);
   setsockopt(descriptor, SOL_SOCKET, SO_RXQ_OVFL, &on, sizeof on);
   // Without this a full queue on the way out looks like success, and a refusal is never told.
-  if (listen.protocol() == boost::asio::ip::udp::v6()) {
+  if (local_.protocol() == boost::asio::ip::udp::v6()) {
     setsockopt(descriptor, IPPROTO_IPV6, IPV6_RECVERR, &on, sizeof on);
   } else {
     setsockopt(descriptor, IPPROTO_IP, IP_RECVERR, &on, sizeof on);
   }
-  return Done{};
 }
 
 void Transport::send(NodeId to, std::span<const std::byte> datagram) {

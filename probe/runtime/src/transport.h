@@ -50,6 +50,9 @@ class Transport {
   /// Binds the socket. The error names `listen` and the system's reason.
   [[nodiscard]] Status open(const Endpoint& listen);
 
+  /// Takes over a bound socket of the family of `listen` instead.
+  [[nodiscard]] Status adopt(int descriptor, const Endpoint& listen);
+
   void send(NodeId to, std::span<const std::byte> datagram);
 
   /// Reads one waiting datagram; nothing if none waits. `from` is kNobody for a stranger. What a
@@ -71,6 +74,7 @@ class Transport {
   [[nodiscard]] const TransportCounters& counters() const { return counters_; }
 
  private:
+  void prepare();
   [[nodiscard]] const Peer* find(const Endpoint& endpoint) const;
 
   boost::asio::ip::udp::socket socket_;

@@ -49,6 +49,8 @@ class Replica {
   }
 
   void handle_message(Instant now, NodeId from, const VoteMessage& message) {
+    // A process that wakes from a pause must notice it before it is asked for a vote (rule S4).
+    if (now >= monitor_.next_timeout()) monitor_.handle_timeout(now);
     if (const auto* request = std::get_if<VoteRequest>(&message)) {
       election_.handle_request(now, from, *request, permission(request->group, from, now));
     } else {

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -23,7 +24,11 @@ class Node {
 
   /// Takes the state directory, binds the socket and the control socket, and writes a `started`
   /// line. The error names the field of the configuration and the reason; nothing is left behind.
-  [[nodiscard]] static Result<Node> create(const NodeConfig& config, LogSink log);
+  ///
+  /// `bound_socket` is a UDP socket to be used instead of binding `listen`, and owned from now on:
+  /// whoever starts several nodes at once can choose free ports and keep them.
+  [[nodiscard]] static Result<Node> create(const NodeConfig& config, LogSink log,
+                                           std::optional<int> bound_socket = std::nullopt);
 
   Node(Node&&) noexcept;
   Node& operator=(Node&&) noexcept;
