@@ -1,0 +1,158 @@
+#include "vouch/runtime/node_config.h"
+
+#include <gtest/gtest.h>
+
+#include <nlohmann/json.hpp>
+#include <string>
+
+namespace vouch::runtime {
+namespace {
+
+using Json = nlohmann::json;
+
+Json good() {
+  return Json::parse(R"({
+    "node_id": 1,
+    "listen": "127.0.0.1:7001",
+    "peers": [{"id": 2, "address": "127.0.0.1:7002"}, {"id": 3, "address": "127.0.0.1:7003"}],
+    "state_dir": "state"
+  })");
+}
+
+/// The error that the good configuration gives with `patch` merged into it (RFC 7396).
+std::string error_with(const char* patch) {
+  Json json = good();
+  json.merge_patch(Json::parse(patch));
+  const auto config = parse_node_config(json.dump(), "/etc/vouch");
+  return config ? "accepted" : config.error().message;
+}
+
+TEST(NodeConfig, AGoodOneHasTheDefaultsOfTheCore) {
+  const auto config = parse_node_config(good().dump(), "/etc/vouch");
+  ASSERT_TRUE(config) << config.error().message;
+  const MonitorConfig& monitor = config->replica.monitor;
+  EXPECT_EQ(monitor.self, NodeId{1});
+  EXPECT_EQ(monitor.peers, (std::vector<NodeId>{NodeId{2}, NodeId{3}}));
+  ASSERT_EQ(monitor.groups.size(), 1U) << "without groups all nodes vote in group 1";
+  EXPECT_EQ(monitor.groups[0].id, GroupId{1});
+  EXPECT_EQ(monitor.groups[0].voters, (std::vector<NodeId>{NodeId{1}, NodeId{2}, NodeId{3}}));
+  EXPECT_EQ(monitor.lease, MonitorConfig{}.lease);
+  EXPECT_EQ(config->state_dir, "/etc/vouch/state") << "relative to the file";
+  EXPECT_FALSE(config->allow_drills);
+  EXPECT_FALSE(config->seed);
+}
+
+TEST(NodeConfig, EveryKeyArrives) {
+  Json json = good();
+  json.merge_patch(Json::parse(R"({
+    "$schema": "node.schema.json", "cluster": "orders", "control": "/run/vouch.sock",
+    "heartbeat_interval_ms": 50, "lease_ms": 1000, "clock_drift_ppm": 500, "guard_ms": 2,
+    "confirm_interval_ms": 40, "consent_hold_ms": 120, "suppress_cap_ms": 5000,
+    "stall_limit_ms": 250, "progress_timeout_ms": 900, "lease_mode": "wait_out",
+    "detector": {"kind": "chen", "safety_margin_ms": 200, "window_size": 50},
+    "election": {"retry_interval_ms": 30, "vote_window_ms": 200},
+    "groups": [{"id": 4, "epoch": 2, "voters": [1, 2], "joint_voters": [1, 3], "priority": 7,
+                "may_lead": false}],
+    "allow_drills": true, "seed": 42})"));
+  const auto config = parse_node_config(json.dump(), "/etc/vouch");
+  ASSERT_TRUE(config) << config.error().message;
+  using std::chrono::milliseconds;
+  const MonitorConfig& monitor = config->replica.monitor;
+  EXPECT_EQ(config->cluster, "orders");
+  EXPECT_EQ(config->control, "/run/vouch.sock");
+  EXPECT_EQ(monitor.heartbeat_interval, milliseconds(50));
+  EXPECT_EQ(monitor.lease, milliseconds(1000));
+  EXPECT_EQ(monitor.clock_drift_ppm, 500U);
+  EXPECT_EQ(monitor.guard, milliseconds(2));
+  EXPECT_EQ(monitor.confirm_interval, milliseconds(40));
+  EXPECT_EQ(monitor.consent_hold, milliseconds(120));
+  EXPECT_EQ(monitor.suppress_cap, milliseconds(5000));
+  EXPECT_EQ(monitor.stall_limit, milliseconds(250));
+  EXPECT_EQ(monitor.progress_timeout, milliseconds(900));
+  EXPECT_EQ(monitor.lease_mode, LeaseMode::kWaitOut);
+  EXPECT_EQ(monitor.detector.kind, DetectorKind::kChen);
+  EXPECT_EQ(monitor.detector.safety_margin, milliseconds(200));
+  EXPECT_EQ(monitor.detector.window_size, 50U);
+  EXPECT_EQ(config->replica.election.retry_interval, milliseconds(30));
+  EXPECT_EQ(config->replica.election.vote_window, milliseconds(200));
+  EXPECT_EQ(monitor.groups[0].id, GroupId{4});
+  EXPECT_EQ(monitor.groups[0].epoch, ConfigEpoch{2});
+  EXPECT_EQ(monitor.groups[0].joint_voters, (std::vector<NodeId>{NodeId{1}, NodeId{3}}));
+  EXPECT_EQ(monitor.groups[0].priority, 7);
+  EXPECT_FALSE(monitor.groups[0].may_lead);
+  EXPECT_TRUE(config->allow_drills);
+  EXPECT_EQ(config->seed, 42U);
+}
+
+TEST(NodeConfig, EachBadFieldIsOneLineWithPointerRuleAndValue) {
+  const struct {
+    const char* patch;
+    const char* error;
+  } rows[] = {
+      {R"({"colour": 1})", "/colour: is not a known key"},
+      {R"({"node_id": null})", "/node_id: is missing"},
+      {R"({"node_id": 0})", "/node_id: must be a whole number in [1, 4294967295], but it is 0"},
+      {R"({"node_id": "1"})",
+       "/node_id: must be a whole number in [1, 4294967295], but it is \"1\""},
+      {R"({"listen": "localhost:7001"})",
+       "/listen: must be IP:PORT or [IPv6]:PORT, but it is \"localhost:7001\""},
+      {R"({"listen": "127.0.0.1:70001"})",
+       "/listen: must be IP:PORT or [IPv6]:PORT, but it is \"127.0.0.1:70001\""},
+      {R"({"peers": 7})", "/peers: must be an array, but it is 7"},
+      {R"({"peers": [{"id": 2, "address": "127.0.0.1"}]})",
+       "/peers/0/address: must be IP:PORT or [IPv6]:PORT with a port in [1, 65535], but it is "
+       "\"127.0.0.1\""},
+      {R"({"peers": [{"id": 1, "address": "127.0.0.1:7002"}]})",
+       "/peers/0/id: must name each node once and not this one, but it is 1"},
+      {R"({"peers": [{"id": 2, "address": "127.0.0.1:7001"}]})",
+       "/peers/0/address: must differ from that of node 1, but it is \"127.0.0.1:7001\""},
+      {R"({"peers": [{"id": 2, "address": "[::1]:7002"}]})",
+       "/peers/0/address: must be of the address family of listen (127.0.0.1:7001), but it is "
+       "\"[::1]:7002\""},
+      {R"({"peers": [{"id": 2, "address": "127.0.0.1:7002", "port": 1}]})",
+       "/peers/0/port: is not a known key"},
+      {R"({"lease_ms": -1})", "/lease_ms: must be a whole number in [0, 86400000], but it is -1"},
+      {R"({"lease_ms": 0.5})", "/lease_ms: must be a whole number in [0, 86400000], but it is 0.5"},
+      {R"({"heartbeat_interval_ms": 300})",
+       "/heartbeat_interval_ms: in [0.1 ms, lease / 4 = 200 ms], but it is 300 ms"},
+      {R"({"lease_mode": "maybe"})",
+       "/lease_mode: must be one of refuse, wait_out, but it is \"maybe\""},
+      {R"({"detector": {"kind": "chen", "margin_ms": 1}})",
+       "/detector/margin_ms: is not a known key"},
+      {R"({"groups": []})", "/groups: must hold at least one group"},
+      {R"({"groups": [{"id": 1, "voters": [1, 9]}]})",
+       "/groups/voters: each voter is self or one of peers, but it is 9"},
+      {R"({"allow_drills": "yes"})", "/allow_drills: must be true or false, but it is \"yes\""},
+      {R"({"state_dir": ""})", "/state_dir: must be a text that is not empty, but it is \"\""},
+  };
+  for (const auto& row : rows) {
+    EXPECT_EQ(error_with(row.patch), row.error) << row.patch;
+  }
+}
+
+TEST(NodeConfig, WhatIsNoJsonNamesLineAndColumn) {
+  const auto broken = parse_node_config("{\n  \"node_id\": 1,\n}", "");
+  ASSERT_FALSE(broken);
+  EXPECT_NE(broken.error().message.find("at line 3, column 1"), std::string::npos)
+      << broken.error().message;
+  const auto twice = parse_node_config(R"({"node_id": 1, "node_id": 2})", "");
+  ASSERT_FALSE(twice);
+  EXPECT_EQ(twice.error().message, "the key \"node_id\" stands twice");
+  EXPECT_FALSE(parse_node_config("[]", ""));
+  EXPECT_FALSE(parse_node_config("", ""));
+}
+
+TEST(NodeConfig, AControlPathThatTheSystemCannotHoldIsRefused) {
+  const std::string patch = R"({"control": "/)" + std::string(120, 'x') + R"("})";
+  EXPECT_NE(error_with(patch.c_str()).find("/control: must be shorter than 108 bytes"),
+            std::string::npos);
+}
+
+TEST(NodeConfig, AFileThatIsNotThereIsNamed) {
+  const auto config = load_node_config("/nonexistent/node.json");
+  ASSERT_FALSE(config);
+  EXPECT_EQ(config.error().message, "/nonexistent/node.json: cannot be read");
+}
+
+}  // namespace
+}  // namespace vouch::runtime
