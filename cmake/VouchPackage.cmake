@@ -62,3 +62,6 @@ install(FILES
   ${PROJECT_BINARY_DIR}/package/vouchConfigVersion.cmake
   DESTINATION ${package_dir})
 install(FILES ${PROJECT_BINARY_DIR}/package/vouch.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
+if(TARGET vouch_cli)
+  install(TARGETS vouch_cli RUNTIME)
+endif()
