@@ -38,9 +38,6 @@ class CountingIterator {
   friend bool operator==(const CountingIterator& a, const CountingIterator& b) {
     return a.at_ == b.at_;
   }
-  friend bool operator!=(const CountingIterator& a, const CountingIterator& b) {
-    return a.at_ != b.at_;
-  }
 
  private:
   const char* at_;
@@ -126,7 +123,7 @@ class Builder : public nlohmann::json_sax<Json> {
     if (open_.empty()) return &root;
     Value& parent = *open_.back();
     if (parent.kind == Value::Kind::kArray) return &parent.items.emplace_back();
-    return &parent.members.emplace_back(key_, Value{}).second;
+    return &parent.members.emplace_back(Member{key_, Value{}}).value;
   }
 
   bool fail(std::string what) {
