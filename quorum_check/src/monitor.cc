@@ -24,6 +24,7 @@ Result<Monitor> Monitor::create(const MonitorConfig& config, Instant now, Rng rn
             .peers = {},
             .out = Ring<Action>(action_room(config)),
             .rng = rng,
+            .began = now,
             .now = now};
   core.config.detector.heartbeat_interval = config.heartbeat_interval;
   core.peers.reserve(core.roster.size());
@@ -208,7 +209,8 @@ void Monitor::handle(Slot from, const Heartbeat& heartbeat) {
   }
   if (heartbeat.echo_incarnation == core_.config.incarnation && heartbeat.promised.value() != 0) {
     promised_at = Instant(Duration(heartbeat.promised.value()));
-    if (promised_at > core_.now) promised_at = kLongAgo;  // Nobody can have heard us in the future.
+    // Nobody can have heard us in the future, or before this life began.
+    if (promised_at > core_.now || promised_at < core_.began) promised_at = kLongAgo;
   }
   if (promised_at != kLongAgo) {
     peer.support_until = std::max(peer.support_until, promised_at + core_.config.lease);
@@ -233,7 +235,7 @@ bool Monitor::take_echo(Peer& peer, const Heartbeat& heartbeat) {
     return false;
   }
   const Instant echo{Duration(heartbeat.echo.value())};
-  if (echo > core_.now) return false;
+  if (echo > core_.now || echo < core_.began) return false;
   if (echo > peer.echoed) {
     peer.echoed = echo;
     const Duration sample = core_.now - echo;

@@ -60,6 +60,7 @@ struct Core {
   Ring<Action> out;
   Rng rng;
   MonitorCounters counters{};
+  Instant began{};                  ///< This incarnation has sent nothing before.
   Instant now{};                    ///< The greatest `now` seen.
   Instant sick_until = kLongAgo;    ///< After an own stall (rule S4).
   Instant drain_until = kLongAgo;   ///< After an own stall: what waited in buffers is read first.
