@@ -12,6 +12,7 @@ describe_step() {
     asan) echo "all tests under AddressSanitizer and UndefinedBehaviorSanitizer" ;;
     tsan) echo "the tests labelled threads under ThreadSanitizer" ;;
     clang) echo "Debug with clang++, warnings are errors, all tests" ;;
+    determinism) echo "equal inputs give equal bytes: g++ Debug, g++ optimised, clang++ Debug" ;;
     tidy) echo "clang-tidy over the libraries and programs" ;;
     analyze) echo "clang's static analyzer over the same files (slow, not part of the whole check)" ;;
     fuzz) echo "each fuzz target for ${VOUCH_FUZZ_SECONDS:-10} s" ;;
@@ -72,6 +73,51 @@ step_clang() {
   configure clang
   cmake --build --preset clang
   ctest --preset clang -LE package
+}
+
+# The same simulations and evaluations by three builds: other optimisation, other compiler.
+step_determinism() {
+  local preset
+  for preset in dev release clang; do
+    configure "$preset"
+    cmake --build --preset "$preset" --target vouch_cli
+    run_determinism_sample "$PWD/build/$preset/vouch" "build/check/determinism/$preset"
+  done
+  local file
+  for file in build/check/determinism/dev/*; do
+    for preset in release clang; do
+      expect_same_bytes "$file" "build/check/determinism/$preset/$(basename "$file")"
+    done
+  done
+}
+
+# run_determinism_sample PROGRAM FOLDER: what PROGRAM prints, each run in a file of FOLDER. The names
+# of files in its output are relative, so that they are the same everywhere.
+run_determinism_sample() (
+  local program=$1 scenario
+  rm -rf "$2"
+  mkdir -p "$2"
+  cd "$2" || exit
+  "$program" simulate s01 s05 s10 --runs 3 --json >simulate.json
+  for scenario in s01 s05 s10; do
+    "$program" simulate "$scenario" --policy vouch --trace "$scenario.jsonl" >"$scenario.txt"
+  done
+  awk 'BEGIN {
+    print "arrival_s"
+    for (i = 0; i < 3000; ++i) {
+      jitter = (jitter * 16807 + 1) % 2147483647
+      if (i % 97 != 0) printf "%.6f\n", i / 10 + jitter % 1000 / 20000
+    }
+  }' >arrivals.csv
+  "$program" evaluate --json arrivals.csv >evaluate.json
+)
+
+expect_same_bytes() {
+  test -s "$1" || { echo "$1 is empty"; return 1; }
+  cmp "$1" "$2" && return 0
+  echo "the first lines that differ between $1 and $2:"
+  diff "$1" "$2" | cut -c 1-300 | head -n 6 || true
+  return 1
 }
 
 step_tidy() { run_clang_tidy; }
