@@ -216,7 +216,7 @@ void GroupWatch::evaluate(Core& core) {
   DecisionInput input = decision_input(core);
   DecisionOutput decided = decide(input);
   const bool ready = decided.verdict == Verdict::kWait && input.best == self_ && !wanted_consent_ &&
-                     decided.until <= core.now && round_.attempt() > 0;
+                     decided.until != kLongAgo && decided.until <= core.now && round_.attempt() > 0;
   if (core.now >= next_attempt_ || ready) {
     send_attempt(core, decided.verdict);
     input = decision_input(core);

@@ -119,7 +119,9 @@ void GroupWatch::adopt_term(Core& core, Term term, Slot leader) {
     record_decision(core, input, decide(input));
     end_round(core);
   }
-  set_leader(core, leader);
+  // Told even if nobody leads before and after: the host must not forget a term (rule S6).
+  leader_ = leader;
+  core.out.push(LeaderChanged{id_, term_, core.roster.node(leader)});
   // The winner of that term gets the time of a heartbeat or two to speak for itself.
   grace_until_ = core.now + 2 * core.config.heartbeat_interval;
 }

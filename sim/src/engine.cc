@@ -76,7 +76,7 @@ void Engine::start() {
 }
 
 void Engine::run_until(TrueTime end) {
-  while (!heap_.empty() && heap_.top().time() < end) {
+  while (!heap_.empty() && heap_.top().time() < end && !is_exhausted()) {
     const EventHeap::Entry entry = heap_.pop();
     now_ = entry.time();
     const EventHeap::SlotNumber slot = entry.slot();

@@ -1,6 +1,7 @@
 #include "vouch/sim/run.h"
 
 #include <algorithm>
+#include <string>
 
 #include "vouch/detector/assert.h"
 
@@ -12,13 +13,26 @@ Duration RunResult::failover() const {
   return runs_on ? during.first_gap + after.first_gap : during.first_gap;
 }
 
+namespace {
+
+/// A storm shorter than this passes.
+constexpr std::uint64_t kEventsAlwaysAllowed = 100'000;
+
+std::uint64_t event_limit(const Plan& plan, const RunOptions& options) {
+  const auto seconds = static_cast<std::uint64_t>((plan.end - kStart) / std::chrono::seconds(1));
+  return kEventsAlwaysAllowed + options.events_per_node_second * plan.replicas * seconds;
+}
+
+}  // namespace
+
 RunResult run(const Protocol& protocol, const Plan& plan, const RunOptions& options) {
   VOUCH_ASSERT(plan.fault_from <= plan.fault_until && plan.fault_until <= plan.end);
   VOUCH_ASSERT(plan.initial_leader < plan.replicas);
   Engine engine(protocol, {.replicas = plan.replicas,
                            .seed = options.seed,
                            .initial_leader = NodeId{plan.initial_leader + 1},
-                           .link = plan.link});
+                           .link = plan.link,
+                           .event_limit = event_limit(plan, options)});
   Measures measures;
   Checker checker({.consent_limit = options.consent_limit});
   Liveness liveness(measures, checker, options.liveness_bound);
@@ -53,6 +67,11 @@ RunResult run(const Protocol& protocol, const Plan& plan, const RunOptions& opti
   result.final_leaders = measures.usable_leaders(engine);
   if (options.is_checked) {
     liveness.finish(engine);
+    if (engine.is_exhausted()) {
+      checker.report(Rule::kL3, engine.now(), 0,
+                     "a storm of messages: " + std::to_string(engine.counters().events) +
+                         " events were not enough");
+    }
     result.split_lease = checker.split_lease(engine.now());
     result.violations = checker.violations();
     result.violation_count = checker.violation_count();

@@ -257,7 +257,8 @@ TEST(BuiltinElection, ANewerTermEndsACandidacy) {
   refusal.newest = Term{8};
   one.handle_reply(at(1), NodeId{2}, refusal);
   Outputs out = take(one);
-  ASSERT_EQ(out.order, "ee");
+  ASSERT_EQ(out.order, "epe") << "a term that was seen is durable before anybody is told";
+  EXPECT_EQ(out.ballots.at(0), (Ballot{kGroup, Term{8}, kNobody}));
   EXPECT_EQ(out.event<CandidacyEnded>(0).term, Term{1});
   EXPECT_EQ(out.event<TermObserved>(1).term, Term{8});
 

@@ -176,6 +176,8 @@ void BuiltinElection::handle_reply(Instant now, NodeId from, const VoteReply& re
     out_.push(LocalEvent{TermObserved{race->id, reply.newest}});
     return;
   }
+  // Votes that waited in a buffer while this node slept come too late: others may lead by now.
+  if (race->standing && now >= race->ends_at) end_candidacy(*race, counters_.candidacies_expired);
   if (!race->standing || reply.term != race->term || reply.epoch != race->epoch ||
       !race->voters.contains(slot) || race->yes.contains(slot) || race->no.contains(slot)) {
     ++counters_.dropped_stale_reply;
@@ -195,6 +197,8 @@ void BuiltinElection::observe_term(Instant, GroupId group, Term term) {
   if (race == nullptr || term <= race->term) return;
   if (race->standing) end_candidacy(*race, counters_.candidacies_lost);
   adopt_term(*race, term);
+  // A term that was reported once is not forgotten over a crash (rule S6).
+  out_.push(Persist{{race->id, race->term, race->voted_for}});
 }
 
 void BuiltinElection::set_log(GroupId group, LogPosition log) {

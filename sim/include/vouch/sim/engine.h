@@ -23,6 +23,8 @@ struct EngineOptions {
   NodeId initial_leader{};           ///< Passed to the replicas (Boot::initial_leader).
   Link link{};                       ///< Every link at the start.
   std::size_t receive_buffer = 256;  ///< Messages that a paused node keeps: the oldest ones.
+  /// After so many events nothing more happens: a storm of messages must not run for ever.
+  std::uint64_t event_limit = UINT64_MAX;
 };
 
 /// What a restarting node finds of what it had stored.
@@ -84,6 +86,8 @@ class Engine {
   void set_clock_rate(NodeIndex node, std::int32_t rate_ppm);
 
   [[nodiscard]] TrueTime now() const { return now_; }
+  /// The event limit was reached: what the engine shows since is not to be believed.
+  [[nodiscard]] bool is_exhausted() const { return counters_.events >= options_.event_limit; }
   [[nodiscard]] std::size_t size() const { return nodes_.size(); }
   [[nodiscard]] bool is_up(NodeIndex node) const { return nodes_[node].is_up; }
   [[nodiscard]] bool is_paused(NodeIndex node) const { return nodes_[node].is_paused; }

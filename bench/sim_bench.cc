@@ -1,0 +1,149 @@
+// The simulator: how much virtual time one core gets through. Each benchmark of the engine stands
+// beside the bare loop that moves the same number of events, which is the limit.
+
+#include <benchmark/benchmark.h>
+
+#include <array>
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <string_view>
+#include <vector>
+
+#include "vouch/detector/rng.h"
+#include "vouch/sim/engine.h"
+#include "vouch/sim/event_heap.h"
+#include "vouch/sim/policies.h"
+#include "vouch/sim/run.h"
+
+namespace vouch::sim {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr int kNodes = 5;
+
+/// Pops the earliest event and pushes one up to 500 us later: nothing but the heap.
+void bare_heap(benchmark::State& state) {
+  EventHeap heap;
+  Rng rng(1);
+  for (EventHeap::SlotNumber slot = 0; slot < state.range(0); ++slot) {
+    heap.push(kStart + Duration(rng.between(0, 500'000)), slot);
+  }
+  for (auto _ : state) {
+    const EventHeap::Entry entry = heap.pop();
+    heap.push(entry.time() + Duration(200'000 + rng.between(0, 300'000)), entry.slot());
+  }
+  state.SetItemsProcessed(state.iterations());
+}
+BENCHMARK(bare_heap)->Arg(100)->Arg(1000);
+
+/// Passes every message on to the next node: the engine's message path without a protocol.
+class RelayReplica final : public TypedReplica<RelayReplica, std::uint64_t> {
+ public:
+  RelayReplica(const ReplicaOptions& options, std::uint64_t pending)
+      : next_(options.self.value() % static_cast<std::uint32_t>(options.replicas) + 1),
+        pending_(pending / options.replicas) {}
+
+  Instant start(const Boot&, Context& context) override {
+    for (std::uint64_t i = 0; i < pending_; ++i)
+      context.send<std::uint64_t>(next_, i);
+    return kNever;
+  }
+  Instant handle(NodeId, const std::uint64_t& message, Context& context) {
+    context.send<std::uint64_t>(next_, message);
+    return kNever;
+  }
+  Instant handle_timeout(Context&) override { return kNever; }
+  [[nodiscard]] ReplicaStatus status(Instant) const override { return {}; }
+
+ private:
+  NodeId next_;
+  std::uint64_t pending_;
+};
+
+class RelayProtocol final : public Protocol {
+ public:
+  explicit RelayProtocol(std::uint64_t pending) : pending_(pending) {}
+  [[nodiscard]] std::string_view name() const override { return "relay"; }
+  [[nodiscard]] std::size_t largest_message() const override { return sizeof(std::uint64_t); }
+  [[nodiscard]] bool has_lease() const override { return false; }
+  [[nodiscard]] std::string_view message_kind(const Payload&) const override { return "relay"; }
+  [[nodiscard]] std::unique_ptr<Replica> make(const ReplicaOptions& options) const override {
+    return std::make_unique<RelayReplica>(options, pending_);
+  }
+
+ private:
+  std::uint64_t pending_;
+};
+
+void engine_messages(benchmark::State& state) {
+  const RelayProtocol protocol(static_cast<std::uint64_t>(state.range(0)));
+  Engine engine(protocol, {.replicas = kNodes});
+  engine.start();
+  for (auto _ : state)
+    engine.run_until(engine.now() + 10ms);
+  state.SetItemsProcessed(static_cast<std::int64_t>(engine.counters().events));
+}
+BENCHMARK(engine_messages)->Arg(100)->Arg(1000);
+
+/// Five nodes, each to each every 100 ms, with nothing behind it: a heap and a delay.
+void bare_heartbeats(benchmark::State& state) {
+  EventHeap heap;
+  Rng rng(1);
+  std::int64_t events = 0;
+  for (EventHeap::SlotNumber node = 0; node < kNodes; ++node) {
+    heap.push(kStart + Duration(rng.between(0, 100'000'000)), node);
+  }
+  TrueTime end = kStart;
+  std::array<std::uint64_t, kNodes> heard{};
+  for (auto _ : state) {
+    end += 1s;
+    while (heap.top().time() < end) {
+      const EventHeap::Entry entry = heap.pop();
+      ++events;
+      const EventHeap::SlotNumber slot = entry.slot();
+      if (slot >= kNodes) {
+        ++heard[slot % kNodes];
+        continue;
+      }
+      heap.push(entry.time() + 100ms, slot);
+      for (EventHeap::SlotNumber to = 0; to < kNodes; ++to) {
+        if (to == slot) continue;
+        heap.push(entry.time() + Duration(200'000 + rng.between(0, 300'000)), kNodes + to);
+      }
+    }
+    benchmark::DoNotOptimize(heard);
+  }
+  state.counters["cluster_seconds"] =
+      benchmark::Counter(static_cast<double>(state.iterations()), benchmark::Counter::kIsRate);
+  state.SetItemsProcessed(events);
+}
+BENCHMARK(bare_heartbeats);
+
+/// Five replicas of a policy with a leader, nothing failing. `range(0)`: with the checks or
+/// without.
+void cluster(benchmark::State& state, std::string_view policy) {
+  const PolicySettings settings{.replicas = kNodes};
+  const auto protocol = make_policy(policy, settings);
+  Measures measures;
+  Checker checker({.consent_limit = consent_limit(settings.vouch)});
+  Engine engine(**protocol, {.replicas = kNodes, .initial_leader = NodeId{1}});
+  if (state.range(0) != 0) {
+    engine.observe(measures);
+    engine.observe(checker);
+  }
+  engine.start();
+  engine.run_until(kStart + 5s);
+  const std::uint64_t before = engine.counters().events;
+  for (auto _ : state)
+    engine.run_until(engine.now() + 1s);
+  state.counters["cluster_seconds"] =
+      benchmark::Counter(static_cast<double>(state.iterations()), benchmark::Counter::kIsRate);
+  state.SetItemsProcessed(static_cast<std::int64_t>(engine.counters().events - before));
+}
+BENCHMARK_CAPTURE(cluster, vouch, "vouch")->ArgName("checked")->Arg(0)->Arg(1);
+BENCHMARK_CAPTURE(cluster, raft, "raft")->ArgName("checked")->Arg(0)->Arg(1);
+
+}  // namespace
+}  // namespace vouch::sim

@@ -1,0 +1,199 @@
+#include "vouch/sim/checker.h"
+
+#include <gtest/gtest.h>
+
+#include <chrono>
+#include <string>
+
+#include "toy_protocol.h"
+#include "vouch/sim/liveness.h"
+#include "vouch/sim/measures.h"
+
+// The canaries: each replica here breaks one rule on purpose, and the checker must say so.
+
+namespace vouch::sim {
+namespace {
+
+using namespace std::chrono_literals;
+using Kind = ToyEvent::Kind;
+
+/// Runs three replicas for a second under the checker.
+std::vector<Violation> check(const ToyReplica::Behave& behave, Duration consent_limit = {}) {
+  const ToyProtocol protocol(behave);
+  Checker checker({.consent_limit = consent_limit});
+  Engine engine(protocol, {.replicas = 3});
+  engine.observe(checker);
+  engine.start();
+  engine.run_until(kStart + 1s);
+  return checker.violations();
+}
+
+std::string rules(const std::vector<Violation>& violations) {
+  std::string text;
+  for (const Violation& violation : violations)
+    text += std::string(to_string(violation.rule)) + " ";
+  return text;
+}
+
+/// Calls `act` at 100 ms times the node's number; otherwise does nothing.
+ToyReplica::Behave once(std::function<void(ToyReplica&, Context&)> act) {
+  return [act](ToyReplica& replica, const ToyEvent& event, Context& context) {
+    if (event.kind == Kind::kTimeout) act(replica, context);
+    return event.kind == Kind::kStarted ? context.now() + 100ms * replica.self.value() : kNever;
+  };
+}
+
+TEST(Checker, FindsTwoLeases) {
+  const auto violations = check(once([](ToyReplica& replica, Context& context) {
+    if (replica.self == NodeId{3}) return;
+    replica.reported = {Role::kLeader, Term{replica.self.value()}, replica.self,
+                        context.now() + 300ms};
+  }));
+  EXPECT_EQ(rules(violations), "S2 ");
+}
+
+TEST(Checker, AcceptsALeaseThatBeginsWhenTheOtherEnds) {
+  const auto violations = check(once([](ToyReplica& replica, Context& context) {
+    replica.reported = {Role::kLeader, Term{replica.self.value()}, replica.self,
+                        context.now() + 100ms};
+  }));
+  EXPECT_EQ(rules(violations), "");
+}
+
+TEST(Checker, MeasuresHowLongTwoLeasesOverlap) {
+  const ToyProtocol protocol(once([](ToyReplica& replica, Context& context) {
+    replica.reported = {Role::kLeader, Term{1}, replica.self, context.now() + 130ms};
+  }));
+  Checker checker({});
+  Engine engine(protocol, {.replicas = 3});
+  engine.observe(checker);
+  engine.start();
+  engine.run_until(kStart + 1s);
+  // From 200 to 230 ms and from 300 to 330 ms.
+  EXPECT_EQ(checker.split_lease(engine.now()), 60ms);
+}
+
+TEST(Checker, FindsACampaignDuringALease) {
+  const auto violations = check(once([](ToyReplica& replica, Context& context) {
+    if (replica.self == NodeId{1}) replica.reported.lease_until = context.now() + 150ms;
+    if (replica.self != NodeId{1}) {
+      context.note({.kind = NoteKind::kCampaign, .term = Term{2}, .node = replica.self});
+    }
+  }));
+  EXPECT_EQ(rules(violations), "S1 ");  // At 200 ms; at 300 ms the lease is over.
+}
+
+TEST(Checker, FindsACampaignWithoutFreshConsents) {
+  const auto with_consent_at = [](Duration early, std::uint64_t round) {
+    return [early, round](ToyReplica& replica, const ToyEvent& event, Context& context) {
+      if (event.kind == Kind::kStarted) {
+        if (replica.self == NodeId{1}) return context.now() + 500ms;
+        return replica.self == NodeId{2} ? context.now() + 500ms - early : kNever;
+      }
+      const bool is_candidate = replica.self == NodeId{1};
+      context.note({.kind = is_candidate ? NoteKind::kCampaign : NoteKind::kConsent,
+                    .node = NodeId{1},
+                    .round = is_candidate ? 77 : round});
+      return kNever;
+    };
+  };
+  EXPECT_EQ(rules(check(with_consent_at(100ms, 77), 400ms)), "");
+  EXPECT_EQ(rules(check(with_consent_at(450ms, 77), 400ms)), "S3 ");
+  EXPECT_EQ(rules(check(with_consent_at(100ms, 76), 400ms)), "S3 ");
+}
+
+TEST(Checker, FindsATermThatGoesBack) {
+  const auto violations = check(once([](ToyReplica& replica, Context& context) {
+    if (replica.self != NodeId{1}) return;
+    replica.reported.term = Term{5};
+    context.send<ToyMessage>(NodeId{2}, ToyMessage{});
+  }));
+  EXPECT_EQ(rules(violations), "");
+  const auto broken = check([](ToyReplica& replica, const ToyEvent&, Context& context) {
+    replica.reported.term = Term{replica.seen.size() == 1 ? 5U : 4U};
+    return replica.self == NodeId{1} && replica.seen.size() < 3 ? context.now() + 10ms : kNever;
+  });
+  EXPECT_EQ(rules(broken), "S6 ");
+}
+
+TEST(Checker, FindsTwoLeadershipsOfOneTerm) {
+  const auto violations = check(once([](ToyReplica& replica, Context& context) {
+    if (replica.self == NodeId{3}) return;
+    context.note({.kind = NoteKind::kElected, .term = Term{4}, .node = replica.self});
+  }));
+  EXPECT_EQ(rules(violations), "S6 ");
+}
+
+/// Three replicas of which the first leads from the start; `change` says who does what at 2 s.
+std::string judge(const std::function<void(ToyReplica&, Context&)>& change,
+                  const std::function<void(Engine&)>& fault) {
+  const ToyProtocol protocol([&](ToyReplica& replica, const ToyEvent& event, Context& context) {
+    if (event.kind == Kind::kStarted) {
+      if (replica.self == NodeId{1}) replica.reported = {Role::kLeader, Term{1}, NodeId{1}, kNever};
+      return context.now() + 2500ms;
+    }
+    if (event.kind == Kind::kTimeout) change(replica, context);
+    return kNever;
+  });
+  Measures measures;
+  Checker checker({});
+  Liveness liveness(measures, checker, 1s);
+  Engine engine(protocol, {.replicas = 3});
+  engine.observe(measures);
+  engine.observe(liveness);
+  engine.start();
+  engine.run_until(kStart + 2s);
+  liveness.begin(engine);
+  fault(engine);
+  engine.run_until(kStart + 10s);
+  liveness.finish(engine);
+  return rules(checker.violations());
+}
+
+void campaign(ToyReplica& replica, Context& context) {
+  context.note({.kind = NoteKind::kCampaign, .term = Term{2}, .node = replica.self});
+}
+
+TEST(Liveness, FindsADisturbedLeader) {
+  const auto nothing = [](ToyReplica&, Context&) {};
+  const auto second_campaigns = [](ToyReplica& replica, Context& context) {
+    if (replica.self == NodeId{2}) campaign(replica, context);
+  };
+  const auto cut_one = [](Engine& engine) { engine.cut(0, 1); };
+  EXPECT_EQ(judge(nothing, cut_one), "");
+  EXPECT_EQ(judge(second_campaigns, cut_one), "L1 ");
+  EXPECT_EQ(judge(second_campaigns, [](Engine&) {}), "L6 ");
+}
+
+TEST(Liveness, FindsAGroupThatIsStuck) {
+  const auto isolate = [](Engine& engine) {
+    engine.cut(0, 1);
+    engine.cut(0, 2);
+  };
+  EXPECT_EQ(judge([](ToyReplica&, Context&) {}, isolate), "L2 ");
+  const auto second_leads = [](ToyReplica& replica, Context&) {
+    if (replica.self == NodeId{2}) replica.reported = {Role::kLeader, Term{2}, NodeId{2}, kNever};
+  };
+  EXPECT_EQ(judge(second_leads, isolate), "");
+}
+
+TEST(Liveness, FindsALeaderWithoutAMajority) {
+  const auto cut_all = [](Engine& engine) {
+    engine.cut(0, 1);
+    engine.cut(0, 2);
+    engine.cut(1, 2);
+  };
+  EXPECT_EQ(judge([](ToyReplica&, Context&) {}, cut_all), "L3 ");
+  const auto steps_down = [](ToyReplica& replica, Context&) {
+    if (replica.self == NodeId{1}) replica.reported = {};
+  };
+  EXPECT_EQ(judge(steps_down, cut_all), "");
+  const auto noisy = [&](ToyReplica& replica, Context& context) {
+    steps_down(replica, context);
+    if (replica.self == NodeId{2}) campaign(replica, context);
+  };
+  EXPECT_EQ(judge(noisy, cut_all), "L3 ");
+}
+
+}  // namespace
+}  // namespace vouch::sim

@@ -1,0 +1,69 @@
+#include <gtest/gtest.h>
+
+#include <string>
+
+#include "vouch/scenario/scenario.h"
+#include "vouch/sim/policies.h"
+
+namespace vouch::scenario {
+namespace {
+
+constexpr std::uint64_t kSeeds = 5;
+
+class ShippedScenario : public testing::TestWithParam<std::string> {};
+
+TEST_P(ShippedScenario, GivesWhatItExpects) {
+  const auto scenario = load_scenario(GetParam());
+  ASSERT_TRUE(scenario) << scenario.error().message;
+  EXPECT_EQ(scenario->name, GetParam());
+  ASSERT_NE(scenario->expected_of("vouch"), nullptr);
+  for (const Expectation& expectation : scenario->expectations) {
+    const auto protocol = sim::make_policy(expectation.policy, scenario->settings);
+    ASSERT_TRUE(protocol) << protocol.error().message;
+    for (std::uint64_t seed = 1; seed <= kSeeds; ++seed) {
+      const auto again = "; again: vouch simulate " + GetParam() + " --policy " +
+                         expectation.policy + " --seed " + std::to_string(seed);
+      const auto result =
+          sim::run(**protocol, scenario->plan, run_options(*scenario, expectation.policy, seed));
+      EXPECT_TRUE(result.began_led) << again;
+      for (const std::string& miss : misses(expectation, result, scenario->plan.replicas)) {
+        ADD_FAILURE() << miss << again;
+      }
+      if (expectation.policy != "vouch") continue;
+      for (const sim::Violation& violation : result.violations) {
+        ADD_FAILURE() << to_string(violation.rule) << ": " << violation.text << again;
+      }
+    }
+  }
+}
+
+std::vector<std::string> shipped_names() {
+  std::vector<std::string> names;
+  for (const Shipped& shipped : shipped_scenarios())
+    names.emplace_back(shipped.name);
+  return names;
+}
+
+INSTANTIATE_TEST_SUITE_P(All, ShippedScenario, testing::ValuesIn(shipped_names()),
+                         [](const auto& name) { return name.param; });
+
+// A missed expectation must be seen: the same run against what it does not do.
+TEST(Expectations, AreMissedWhenTheyShouldBe) {
+  const auto scenario = load_scenario("s03");
+  ASSERT_TRUE(scenario);
+  const auto protocol = sim::make_policy("vouch", scenario->settings);
+  const auto result = sim::run(**protocol, scenario->plan, run_options(*scenario, "vouch", 1));
+  Expectation wrong;
+  wrong.bounds = {{Measure::kElections, 1, 2}, {Measure::kMessages, std::nullopt, 3}};
+  wrong.final_leader = sim::node_bit(1) | sim::node_bit(2);
+  wrong.leader_at_heal = 0;
+  const auto found = misses(wrong, result, scenario->plan.replicas);
+  ASSERT_EQ(found.size(), 4U);
+  EXPECT_EQ(found[0], "elections: expected at least 1, is 0");
+  EXPECT_EQ(found[1].find("messages_per_node_second: expected at most 3, is "), 0U);
+  EXPECT_EQ(found[2], "leader_at_heal: expected nobody, is n0");
+  EXPECT_EQ(found[3], "final_leader: expected one of n1, n2, is n0");
+}
+
+}  // namespace
+}  // namespace vouch::scenario
