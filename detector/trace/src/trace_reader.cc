@@ -68,10 +68,12 @@ class TraceReader::Impl {
     return std::optional<TraceRecord>();
   }
 
+  // NOLINTBEGIN(readability-identifier-naming): members of a hidden class, read by its owner only.
   LineSource lines_;
   TraceFormat format_;
   std::vector<std::string> links_;
   std::uint64_t lost_probes_ = 0;
+  // NOLINTEND(readability-identifier-naming)
 
  private:
   using Next = Result<std::optional<TraceRecord>>;

@@ -75,26 +75,26 @@ class Engine {
   void set_loss(NodeIndex from, NodeIndex to, std::uint32_t per_million);
   void set_delay(NodeIndex from, NodeIndex to, Duration delay, Duration jitter);
   /// The process is gone at once; what it sent is on its way. No effect on a node that is down.
-  void crash(NodeIndex node);
+  void crash(NodeIndex index);
   /// A new incarnation starts. No effect on a node that is up.
-  void restart(NodeIndex node, Disk disk = Disk::kKept);
+  void restart(NodeIndex index, Disk disk = Disk::kKept);
   /// The process stands still (SIGSTOP): messages wait in its receive buffer, timers are late.
-  void pause(NodeIndex node);
+  void pause(NodeIndex index);
   /// It runs on: handles what waited (the messages or the late timer first, by chance).
-  void resume(NodeIndex node);
-  void set_clock(NodeIndex node, Instant shown, std::int32_t rate_ppm);
-  void set_clock_rate(NodeIndex node, std::int32_t rate_ppm);
+  void resume(NodeIndex index);
+  void set_clock(NodeIndex index, Instant shown, std::int32_t rate_ppm);
+  void set_clock_rate(NodeIndex index, std::int32_t rate_ppm);
 
   [[nodiscard]] TrueTime now() const { return now_; }
   /// The event limit was reached: what the engine shows since is not to be believed.
   [[nodiscard]] bool is_exhausted() const { return counters_.events >= options_.event_limit; }
   [[nodiscard]] std::size_t size() const { return nodes_.size(); }
-  [[nodiscard]] bool is_up(NodeIndex node) const { return nodes_[node].is_up; }
-  [[nodiscard]] bool is_paused(NodeIndex node) const { return nodes_[node].is_paused; }
-  [[nodiscard]] const LocalClock& clock(NodeIndex node) const { return nodes_[node].clock; }
-  [[nodiscard]] Instant local_now(NodeIndex node) const { return nodes_[node].clock.local(now_); }
-  [[nodiscard]] ReplicaStatus status(NodeIndex node) const;
-  [[nodiscard]] const Replica& replica(NodeIndex node) const { return *nodes_[node].replica; }
+  [[nodiscard]] bool is_up(NodeIndex index) const { return nodes_[index].is_up; }
+  [[nodiscard]] bool is_paused(NodeIndex index) const { return nodes_[index].is_paused; }
+  [[nodiscard]] const LocalClock& clock(NodeIndex index) const { return nodes_[index].clock; }
+  [[nodiscard]] Instant local_now(NodeIndex index) const { return nodes_[index].clock.local(now_); }
+  [[nodiscard]] ReplicaStatus status(NodeIndex index) const;
+  [[nodiscard]] const Replica& replica(NodeIndex index) const { return *nodes_[index].replica; }
   [[nodiscard]] const Protocol& protocol() const { return protocol_; }
   [[nodiscard]] const Links& links() const { return links_; }
   [[nodiscard]] const Reachability& reachability() const { return reachability_; }
