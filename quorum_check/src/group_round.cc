@@ -339,7 +339,10 @@ void GroupWatch::record_decision(Core& core, const DecisionInput& input,
 
 Instant GroupWatch::next_timeout(const Core& core) const {
   if (leads_) {
-    return std::min(std::max(lease_until(), core.drain_until), stuck_at(core));
+    // A lapsed lease that may still be renewed by what waits in a buffer is looked at when that has
+    // been read, whatever else is due.
+    const Instant lease = lease_until();
+    return core.now >= lease ? core.drain_until : std::min(lease, stuck_at(core));
   }
   if (campaigning_) return campaign_until_;
   if (round_.active()) return std::max(next_attempt_, core.now);

@@ -44,6 +44,9 @@ Monitor::Monitor(Core core) : core_(std::move(core)) {
   groups_.reserve(core_.config.groups.size());
   for (const GroupConfig& group : core_.config.groups)
     groups_.emplace_back(core_, group);
+  for (Slot slot = 0; slot < core_.roster.size(); ++slot) {
+    if (slot != core_.roster.self()) everybody_.insert(slot);
+  }
   const std::int64_t interval = core_.config.heartbeat_interval.count();
   // Nodes that start together shall not speak in chorus.
   next_heartbeat_ = core_.now + Duration(core_.rng.between(0, interval - 1));
@@ -68,9 +71,12 @@ void Monitor::leave() {
   for (GroupWatch& group : groups_)
     group.step(core_);
   if (core_.announce) {
-    core_.announce = false;
-    send_heartbeats();
+    send_heartbeats(everybody_);
+  } else if (!core_.answer.empty()) {
+    send_heartbeats(core_.answer);
   }
+  core_.announce = false;
+  core_.answer.clear();
   due_ = next_timeout();
 }
 
@@ -198,6 +204,7 @@ void Monitor::handle(Slot from, const Heartbeat& heartbeat) {
   peer.last_seq = heartbeat.seq;
   peer.newest = heartbeat.sent_at;
   peer.sick = heartbeat.sick;
+  if (must_answer(peer, heartbeat)) core_.answer.insert(from);
   const bool echo_fresh = take_echo(peer, heartbeat);
   Instant promised_at = kLongAgo;
   if (echo_fresh) {
@@ -283,7 +290,7 @@ void Monitor::check_peers() {
   }
 }
 
-void Monitor::send_heartbeats() {
+void Monitor::send_heartbeats(SlotSet to) {
   Heartbeat heartbeat{.from = {core_.roster.self_id(), core_.config.incarnation}};
   heartbeat.sent_at = Core::stamp(core_.now);
   heartbeat.sick = core_.sick();
@@ -300,7 +307,7 @@ void Monitor::send_heartbeats() {
     heartbeat.groups[heartbeat.group_count++] = group.record(core_);
   }
   for (Slot slot = 0; slot < core_.roster.size(); ++slot) {
-    if (slot == core_.roster.self()) continue;
+    if (!to.contains(slot)) continue;
     const Peer& peer = core_.peers[slot];
     heartbeat_seq_[slot] = heartbeat_seq_[slot].next();
     heartbeat.seq = heartbeat_seq_[slot];
@@ -313,6 +320,19 @@ void Monitor::send_heartbeats() {
     ++core_.counters.heartbeats_sent;
     core_.out.push() = Send{core_.roster.node(slot), heartbeat};
   }
+}
+
+/// A leader whose lease is short of acknowledgements (it slept, or some were lost) must not wait
+/// for this node's next interval: a lease that ends meanwhile would cost an election.
+bool Monitor::must_answer(const Peer& peer, const Heartbeat& heartbeat) const {
+  for (std::size_t i = 0; i < heartbeat.group_count; ++i) {
+    const GroupRecord& record = heartbeat.groups[i];
+    if (record.claim.value() == 0) continue;
+    if (peer.state == PeerState::kSuspect || from_wire(record.lease) < core_.config.lease / 2) {
+      return true;
+    }
+  }
+  return false;
 }
 
 std::optional<Action> Monitor::poll_action() {

@@ -9,6 +9,7 @@
 #include "vouch/detector/time.h"
 #include "vouch/quorum_check/action.h"
 #include "vouch/quorum_check/config.h"
+#include "vouch/quorum_check/quorum.h"
 #include "vouch/quorum_check/roster.h"
 
 namespace vouch {
@@ -67,6 +68,7 @@ struct Core {
   Instant silent_until = kLongAgo;  ///< Consents to nothing before (rule S7).
   Instant promises_nothing_until = kLongAgo;  ///< An earlier life may have consented (rule S7).
   bool announce = false;  ///< Something changed: heartbeats go out at the end of this call.
+  SlotSet answer{};       ///< Peers that get a heartbeat at the end of this call, if not all do.
 
   [[nodiscard]] bool sick() const { return now < sick_until; }
 

@@ -87,7 +87,8 @@ class Monitor {
   void handle_stall(Instant last, Duration gap);
   void move_to(Slot slot, PeerState to);
   void check_peers();
-  void send_heartbeats();
+  void send_heartbeats(SlotSet to);
+  [[nodiscard]] bool must_answer(const Peer& peer, const Heartbeat& heartbeat) const;
   void handle(Slot from, const Heartbeat& heartbeat);
   void handle(Slot from, const ConfirmRequest& request);
   void handle(Slot from, const ConfirmReply& reply);
@@ -103,6 +104,7 @@ class Monitor {
   Core core_;
   std::vector<GroupWatch> groups_;
   std::array<Seq, kMaxNodes> heartbeat_seq_{};
+  SlotSet everybody_{};  ///< But this node.
   Instant next_heartbeat_{};
   Instant due_ = kNever;                    ///< What next_timeout() promised after the last call.
   Instant no_suspicion_before_ = kLongAgo;  ///< After an own stall peers get time to be heard.
