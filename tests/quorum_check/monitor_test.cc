@@ -5,111 +5,172 @@
 #include <gtest/gtest.h>
 
 #include <optional>
-#include <vector>
 
-namespace vouch {
+#include "tests/quorum_check/one_monitor.h"
+
+namespace vouch::testing {
 namespace {
 
 using std::chrono::milliseconds;
-
-constexpr GroupId kGroup{1};
-constexpr NodeId kSelf{1};
-constexpr NodeId kOther{2};
-
-MonitorConfig config_of_three() {
-  MonitorConfig config{.self = kSelf, .incarnation = Incarnation{1}};
-  config.peers = {kOther, NodeId{3}};
-  config.groups = {GroupConfig{.id = kGroup, .voters = {kSelf, kOther, NodeId{3}}}};
-  config.boot = BootMode::kFirstBoot;
-  return config;
-}
-
-/// A Monitor, a clock and what came out.
-class Bench {
- public:
-  explicit Bench(const MonitorConfig& config)
-      : monitor_(Monitor::create(config, now_, Rng(1)).value()) {}
-
-  void tell(const LocalEvent& event) { monitor_.handle_local(now_, event), drain(); }
-  void receive(NodeId from, const Message& message) {
-    monitor_.handle_message(now_, from, message);
-    drain();
-  }
-  void lead() {
-    tell(VoteGranted{kGroup, kSelf, Term{1}});
-    Elected elected{.group = kGroup, .term = Term{1}, .requested_at = now_};
-    for (NodeId voter : {kSelf, kOther, NodeId{3}})
-      elected.voters.push(voter);
-    tell(elected);
-  }
-  void pass(Duration span) { now_ += span; }
-  void run_timer() { monitor_.handle_timeout(now_), drain(); }
-
-  [[nodiscard]] Instant now() const { return now_; }
-  [[nodiscard]] Monitor& monitor() { return monitor_; }
-  /// Heartbeats sent to `to` since the last call.
-  int heartbeats_to(NodeId to) {
-    int count = 0;
-    for (const Send& send : sent_)
-      count += send.to == to && std::holds_alternative<Heartbeat>(send.message) ? 1 : 0;
-    sent_.clear();
-    return count;
-  }
-
- private:
-  void drain() {
-    while (const std::optional<Action> action = monitor_.poll_action()) {
-      if (const auto* send = std::get_if<Send>(&*action)) sent_.push_back(*send);
-    }
-  }
-
-  Instant now_{std::chrono::hours(1)};
-  Monitor monitor_;
-  std::vector<Send> sent_;
-};
-
-/// A heartbeat of kOther as leader of term 1 that has just heard this node.
-Heartbeat claim(Instant now, std::uint64_t seq, Duration lease) {
-  Heartbeat heartbeat{.from = {kOther, Incarnation{1}}, .seq = Seq{seq}};
-  heartbeat.sent_at = ClockStamp{static_cast<std::int64_t>(seq)};
-  heartbeat.echo_incarnation = Incarnation{1};
-  heartbeat.echo = Core::stamp(now);
-  heartbeat.group_count = 1;
-  heartbeat.groups[0] = {.group = kGroup,
-                         .epoch = ConfigEpoch{1},
-                         .term = Term{1},
-                         .leader = kOther,
-                         .claim = Term{1},
-                         .lease = to_wire(lease)};
-  return heartbeat;
-}
+using std::chrono::seconds;
 
 // Found by the fuzzer: the leader slept beyond its lease, its oldest work is too old as well, and
 // until the buffers are read neither may end its leadership. The timer must not be due meanwhile.
 TEST(Monitor, ALeaderThatWakesStuckAsksForNoTimerBeforeItsBuffersAreRead) {
-  Bench bench(config_of_three());
-  bench.lead();
-  bench.tell(ProgressReported{kGroup, milliseconds(900)});
-  bench.pass(milliseconds(2000));
-  bench.run_timer();
-  EXPECT_FALSE(bench.monitor().lease_held(kGroup, bench.now()));
-  EXPECT_GT(bench.monitor().next_timeout(), bench.now());
-  bench.pass(milliseconds(60));
-  bench.run_timer();
-  EXPECT_EQ(bench.monitor().status(kGroup, bench.now()).leader, kNobody);
+  OneMonitor one(config_of(3));
+  one.lead();
+  one.tell(ProgressReported{kGroup, milliseconds(900)});
+  one.sleep(milliseconds(2000));
+  one.run_timer();
+  EXPECT_FALSE(one.leads());
+  EXPECT_GT(one.monitor().next_timeout(), one.now());
+  one.pass(milliseconds(60));
+  EXPECT_EQ(one.status().leader, kNobody);
 }
 
 TEST(Monitor, AnswersALeaderAtOnceWhoseLeaseRunsLow) {
-  Bench bench(config_of_three());
-  bench.receive(kOther, claim(bench.now(), 1, milliseconds(790)));
-  bench.heartbeats_to(kOther);
-  bench.pass(milliseconds(1));
-  bench.receive(kOther, claim(bench.now(), 2, milliseconds(700)));
-  EXPECT_EQ(bench.heartbeats_to(kOther), 0) << "an ample lease waits for the interval";
-  bench.pass(milliseconds(1));
-  bench.receive(kOther, claim(bench.now(), 3, milliseconds(70)));
-  EXPECT_EQ(bench.heartbeats_to(kOther), 1);
+  OneMonitor one(config_of(3));
+  one.receive(one.claim(kOther, Term{1}, milliseconds(790)));
+  one.sleep(milliseconds(1));
+  one.forget();
+  one.receive(one.claim(kOther, Term{1}, milliseconds(700)));
+  EXPECT_TRUE(one.sent_to<Heartbeat>(kOther).empty()) << "an ample lease waits for the interval";
+  one.receive(one.claim(kOther, Term{1}, milliseconds(70)));
+  EXPECT_EQ(one.sent_to<Heartbeat>(kOther).size(), 1U);
+  EXPECT_TRUE(one.sent_to<Heartbeat>(kThird).empty());
+}
+
+TEST(Monitor, PausesThatAddUpToALeaseCostALeaderItsOffice) {
+  OneMonitor one(config_of(3));
+  one.lead();
+  for (int pause = 0; pause < 2; ++pause) {
+    one.receive(one.heartbeat(kOther));
+    one.receive(one.heartbeat(kThird));
+    one.pass(milliseconds(50));
+    ASSERT_TRUE(one.leads()) << "pause " << pause;
+    one.sleep(milliseconds(450));
+    one.run_timer();
+  }
+  ASSERT_EQ(one.all<StandDown>().size(), 1U);
+  EXPECT_EQ(one.all<StandDown>()[0].reason, StandDownReason::kStalling);
+  EXPECT_EQ(one.status().candidacy.strikes, 1);
+}
+
+TEST(Monitor, PausesFarApartDoNotAddUp) {
+  OneMonitor one(config_of(3));
+  one.lead();
+  for (int pause = 0; pause < 2; ++pause) {
+    for (int i = 0; i < 400; ++i) {
+      one.receive(one.heartbeat(kOther));
+      one.pass(milliseconds(200));
+    }
+    one.sleep(milliseconds(450));
+    one.run_timer();
+  }
+  EXPECT_TRUE(one.all<StandDown>().empty());
+}
+
+TEST(Monitor, WhoLosesItsLeaseAgainAndAgainRanksEverLonger) {
+  OneMonitor one(config_of(3));
+  Duration held{};
+  for (std::uint64_t term = 1; term <= 3; ++term) {
+    one.lead(Term{term});
+    one.pass(seconds(1));  // No acknowledgement: the lease lapses.
+    ASSERT_EQ(one.status().candidacy.strikes, term);
+    const Instant struck = one.now();
+    while (one.status().candidacy.strikes != 0)
+      one.pass(milliseconds(100));
+    EXPECT_GT(one.now() - struck, held * 3 / 2);
+    held = one.now() - struck;
+  }
+  one.pass(seconds(60));
+  one.lead(Term{9});
+  one.pass(seconds(1));
+  EXPECT_EQ(one.status().candidacy.strikes, 1) << "after a steady time they are forgotten";
+}
+
+TEST(Monitor, ADrainIsNoStrike) {
+  OneMonitor one(config_of(3));
+  one.lead();
+  one.tell(EligibilityChanged{kGroup, false});
+  EXPECT_FALSE(one.leads());
+  EXPECT_EQ(one.status().candidacy.strikes, 0);
+}
+
+TEST(Monitor, LateTimersMakeItSickAndTimersInTimeHealIt) {
+  OneMonitor one(config_of(3));
+  const auto tick = [&](Duration late) {
+    one.sleep(one.monitor().next_timeout() - one.now() + late);
+    one.run_timer();
+  };
+  one.receive(one.heartbeat(kOther));
+  for (int i = 0; i < 3; ++i)
+    tick(milliseconds(80));
+  one.forget();
+  one.receive(one.heartbeat(kOther));
+  tick(milliseconds(80));
+  ASSERT_FALSE(one.sent_to<Heartbeat>(kOther).empty());
+  EXPECT_TRUE(one.sent_to<Heartbeat>(kOther).back().sick);
+  // A sick node answers, and says so.
+  one.forget();
+  ConfirmRequest request{.from = {kOther, Incarnation{1}}, .group = kGroup};
+  request.epoch = ConfigEpoch{1};
+  request.round = Nonce{5};
+  request.attempt = 1;
+  request.wants_consent = true;
+  request.hold = to_wire(milliseconds(150));
+  request.candidacy = {.consenters = 2, .may_lead = true, .electable = true};
+  one.receive(request);
+  ASSERT_EQ(one.sent_to<ConfirmReply>(kOther).size(), 1U);
+  EXPECT_EQ(one.sent_to<ConfirmReply>(kOther)[0].answer, Answer::kSick);
+  for (int i = 0; i < 4; ++i) {
+    one.receive(one.heartbeat(kOther));
+    one.forget();
+    tick(Duration::zero());
+  }
+  EXPECT_FALSE(one.sent_to<Heartbeat>(kOther).back().sick);
+}
+
+TEST(Monitor, APersistedPromiseShortensTheSilenceAfterARestart) {
+  MonitorConfig config = config_of(3);
+  config.boot = BootMode::kPersisted;
+  config.boot_promise = milliseconds(120);
+  OneMonitor one(config);
+  EXPECT_EQ(one.monitor().may_vote(kGroup, kOther, one.now()), VoteVerdict::kJustStarted);
+  EXPECT_EQ(one.monitor().promised_until(), one.now() + milliseconds(120));
+  EXPECT_EQ(one.monitor().may_vote(kGroup, kOther, one.now() + milliseconds(120)),
+            VoteVerdict::kMay);
+  one.pass(milliseconds(200));
+  one.receive(one.claim(kOther, Term{1}, milliseconds(700)));
+  EXPECT_EQ(one.monitor().promised_until(), one.now() + config.promise());
+}
+
+TEST(Monitor, WhoSendsNoBigMessageBackDoesNotSupport) {
+  MonitorConfig config = config_of(3);
+  config.padded_every = 2;
+  OneMonitor one(config);
+  one.lead();
+  const auto run = [&](bool big_pass, int intervals) {
+    for (int i = 0; i < intervals; ++i) {
+      for (NodeId peer : {kOther, kThird}) {
+        Heartbeat heartbeat = one.heartbeat(peer);
+        if (big_pass) heartbeat.echo_padded = Core::stamp(one.now());
+        one.receive(heartbeat);
+      }
+      one.pass(milliseconds(100));
+    }
+  };
+  run(true, 30);
+  EXPECT_TRUE(one.leads());
+  int padded = 0;
+  for (const Heartbeat& sent : one.sent_to<Heartbeat>(kOther))
+    padded += sent.padded ? 1 : 0;
+  EXPECT_GT(padded, 10);
+  EXPECT_LT(padded, 20);
+  run(false, 20);
+  EXPECT_FALSE(one.leads()) << "small messages pass, big ones do not: no log can be sent";
+  EXPECT_FALSE(one.status().candidacy.electable);
 }
 
 }  // namespace
-}  // namespace vouch
+}  // namespace vouch::testing

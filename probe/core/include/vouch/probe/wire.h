@@ -126,6 +126,12 @@ class WireWriter {
     byte(static_cast<std::uint8_t>(bits));
   }
 
+  /// Fills the rest of a whole datagram with zeros.
+  void padding() {
+    while (size_ < kMaxDatagram)
+      byte(0);
+  }
+
   [[nodiscard]] std::size_t size() const { return size_; }
 
  private:
@@ -144,7 +150,8 @@ class WireWriter {
 class WireReader {
  public:
   /// Reads and checks the header.
-  WireReader(std::span<const std::byte> datagram, ClusterHash cluster) : rest_(datagram) {
+  WireReader(std::span<const std::byte> datagram, ClusterHash cluster)
+      : rest_(datagram), fills_datagram_(datagram.size() == kMaxDatagram) {
     if (datagram.size() > kMaxDatagram) fail(DropReason::kOversize);
     std::uint16_t magic = 0;
     std::uint8_t version = 0;
@@ -219,6 +226,15 @@ class WireReader {
     ((values = ((unsigned{bits} >> at++) & 1U) != 0), ...);
   }
 
+  /// The rest must be zeros that fill a whole datagram.
+  void padding() {
+    if (!fills_datagram_) fail(DropReason::kShort);
+    for (const std::byte byte : rest_) {
+      if (byte != std::byte{0}) return fail(DropReason::kValue);
+    }
+    rest_ = {};
+  }
+
   /// Whether everything was there, and nothing more. Call it once, after the last field.
   template <typename T>
   [[nodiscard]] Decoded<T> finish(const T& message) {
@@ -229,6 +245,7 @@ class WireReader {
 
  private:
   std::span<const std::byte> rest_;
+  bool fills_datagram_;
   MessageType type_{};
   bool ok_ = true;
   DropReason fault_{};

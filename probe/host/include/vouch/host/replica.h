@@ -68,7 +68,11 @@ class Replica {
     if (const auto* advanced = std::get_if<LogAdvanced>(&event)) {
       election_.set_log(advanced->group, advanced->log);
     }
+    const std::uint64_t refused = monitor_.counters().dropped_bad_field;
     monitor_.handle_local(now, event);
+    if (const auto* changed = std::get_if<MembershipChanged>(&event)) {
+      if (monitor_.counters().dropped_bad_field == refused) election_.set_membership(*changed);
+    }
   }
 
   template <typename Sink>
