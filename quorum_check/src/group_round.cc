@@ -23,6 +23,8 @@ void GroupWatch::step(Core& core) {
       stand_down(core, StandDownReason::kLeaseLapsed);
     } else if (core.now >= stuck_at(core)) {
       stand_down(core, StandDownReason::kNoProgress);
+    } else if (!may_lead_ && best_candidate(core, kNoSlot) != kNoSlot) {
+      stand_down(core, StandDownReason::kDraining);
     } else {
       return;
     }

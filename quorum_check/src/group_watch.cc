@@ -235,8 +235,7 @@ void GroupWatch::handle(Core& core, const LogAdvanced& event) {
 void GroupWatch::handle(Core& core, const EligibilityChanged& event) {
   if (may_lead_ == event.may_lead) return;
   may_lead_ = event.may_lead;
-  if (!may_lead_ && leads_) stand_down(core, StandDownReason::kDraining);
-  core.announce = true;
+  core.announce = true;  // A drained leader stands down as soon as there is a successor: see step.
 }
 
 void GroupWatch::handle(Core& core, const Resigned& event) {

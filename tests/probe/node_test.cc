@@ -220,6 +220,10 @@ TEST_F(LonelyNode, CountsEveryBadDatagramByReasonAndLives_RealNetwork) {
   other.push_back(std::byte{0});
   send(socket_, other);
   EXPECT_TRUE(is_counted("trailing"));
+  other = datagram(2);
+  other.back() ^= std::byte{4};
+  send(socket_, other);
+  EXPECT_TRUE(is_counted("checksum"));
   send(socket_, {});
   EXPECT_EQ(status()["ok"], true);
 }

@@ -89,12 +89,18 @@ TEST(Monitor, WhoLosesItsLeaseAgainAndAgainRanksEverLonger) {
   EXPECT_EQ(one.status().candidacy.strikes, 1) << "after a steady time they are forgotten";
 }
 
-TEST(Monitor, ADrainIsNoStrike) {
+TEST(Monitor, ADrainedLeaderGoesWhenSomebodyCanFollowIt) {
   OneMonitor one(config_of(3));
   one.lead();
   one.tell(EligibilityChanged{kGroup, false});
+  EXPECT_TRUE(one.leads()) << "nobody else can lead: a group without a leader is worse";
+  Heartbeat successor = one.heartbeat(kOther);
+  successor.groups[0].candidacy = {.consenters = 3, .may_lead = true, .electable = true};
+  one.receive(successor);
   EXPECT_FALSE(one.leads());
-  EXPECT_EQ(one.status().candidacy.strikes, 0);
+  ASSERT_EQ(one.all<StandDown>().size(), 1U);
+  EXPECT_EQ(one.all<StandDown>()[0].reason, StandDownReason::kDraining);
+  EXPECT_EQ(one.status().candidacy.strikes, 0) << "a drain is no strike";
 }
 
 TEST(Monitor, LateTimersMakeItSickAndTimersInTimeHealIt) {

@@ -138,7 +138,7 @@ std::size_t encode(const Message& message, ClusterHash cluster, std::span<std::b
       [&]<typename T>(const T& m) {
         WireWriter wire(room, cluster, type_of<T>());
         fields(wire, m);
-        return wire.size();
+        return wire.finish();
       },
       message);
 }
@@ -187,6 +187,8 @@ std::string_view to_string(DropReason reason) {
       return "value";
     case DropReason::kTrailing:
       return "trailing";
+    case DropReason::kChecksum:
+      return "checksum";
     case DropReason::kWrongSender:
       return "wrong_sender";
   }

@@ -45,7 +45,8 @@ struct LogAdvanced {
   LogPosition log{};
 };
 
-/// Drain (false) or undrain (true). A drained leader stands down.
+/// Drain (false) or undrain (true). A drained leader stands down as soon as another node is
+/// electable; while nobody is, it goes on leading, because a group without a leader is worse.
 struct EligibilityChanged {
   GroupId group{};
   bool may_lead = true;
