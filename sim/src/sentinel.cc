@@ -174,9 +174,9 @@ void SentinelReplica::tick(Context& context) {
 }
 
 bool SentinelReplica::is_connected(NodeIndex peer, Instant now) const {
-  const Peer& p = peers_[peer];
-  return peer == self_index() || p.unanswered_since == kNever ||
-         now - p.unanswered_since <= options_.down_after / 2;
+  // sentinelCheckSubjectivelyDown closes a connection on which a PING waits for half the time.
+  return peer == self_index() ||
+         since(now, peers_[peer].available_at) <= options_.ping_period + options_.down_after / 2;
 }
 
 void SentinelReplica::ping_and_check(Context& context) {
