@@ -42,9 +42,9 @@ Instant OmniPaxosReplica::start(const Boot& boot, Context& context) {
     if (leader != self_index()) log_.promise_initially(leader_, leader);
   }
   newest_ = std::max({newest_, own_, leader_});
-  // The rounds of two servers are not in step.
+  // The rounds of two servers are not in step; the first one begins later, and is a whole one.
   round_ends_ = context.now() + Duration(rng_.between(1, options_.round.count()));
-  begin_round(context);
+  is_in_round_ = false;
   if (boot.is_first && boot.initial_leader == self_) elect(context);
   return next_timeout();
 }
@@ -55,7 +55,7 @@ Instant OmniPaxosReplica::next_timeout() const {
 
 Instant OmniPaxosReplica::handle_timeout(Context& context) {
   if (context.now() >= round_ends_) {
-    end_round(context);
+    if (is_in_round_) end_round(context);
     round_ends_ = context.now() + options_.round;
     begin_round(context);
   }
@@ -91,6 +91,7 @@ Instant OmniPaxosReplica::handle(NodeId from, const OmniPaxosMessage& message, C
 // Ballot Leader Election.
 
 void OmniPaxosReplica::begin_round(Context& context) {
+  is_in_round_ = true;
   ++round_;
   answered_ = 0;
   top_ = Term{};

@@ -38,7 +38,7 @@ TEST(DynamoDb, ACrashedLeaderIsReplacedOnceItsLeaseIsOver) {
   }
 }
 
-// Section 6.2: the gray failures that peer confirmation was built for cost no election.
+// The gray failures that peer confirmation was built for cost no election.
 TEST(DynamoDb, AFollowerThatLosesOnlyItsLeaderIsTalkedOutOfIt) {
   FaultPlan from_leader;  // s03
   from_leader.cut(0, 1);

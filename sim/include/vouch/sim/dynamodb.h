@@ -17,7 +17,8 @@ namespace vouch::sim {
 
 /// Peer confirmation without evidence, as Amazon describes it for DynamoDB: Elhemali et al.,
 /// "Amazon DynamoDB: A Scalable, Predictably Performant, and Fully Managed NoSQL Database Service"
-/// (USENIX ATC 2022), section 3 (Multi-Paxos, leader leases) and section 6 (failure detection).
+/// (USENIX ATC 2022), section 3 (Multi-Paxos, leader leases) and section 6 (availability: failure
+/// detection).
 ///
 /// What the paper says: replicas run Multi-Paxos. A leader stays one as long as it renews its lease
 /// in time. A peer that finds it failed may propose itself; a new leader serves nothing before the

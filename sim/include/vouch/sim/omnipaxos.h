@@ -14,8 +14,8 @@
 namespace vouch::sim {
 
 /// Omni-Paxos: Ng, Haridi and Carbone, "Omni-Paxos: breaking the barriers of partial connectivity"
-/// (EuroSys 2023), section 5 (Ballot Leader Election) and section 4 (Sequence Paxos), as the
-/// library haraldng/omnipaxos had it at that time (omnipaxos/src/ballot_leader_election.rs).
+/// (EuroSys 2023): Ballot Leader Election and Sequence Paxos, as the library haraldng/omnipaxos had
+/// them at that time (omnipaxos/src/ballot_leader_election.rs).
 ///
 /// Each server asks all others once per round. Whoever gets answers from a majority is
 /// *quorum-connected*; the highest ballot of the quorum-connected ones among the answers is the
@@ -91,6 +91,7 @@ class OmniPaxosReplica final : public TypedReplica<OmniPaxosReplica, OmniPaxosMe
 
   Term leader_{};  ///< The elected ballot, or 0.
   bool is_quorum_connected_ = true;
+  bool is_in_round_ = false;
   std::uint64_t round_ = 0;
   NodeSet answered_ = 0;
   Term top_{};  ///< The highest ballot of the quorum-connected answers of this round.
