@@ -130,8 +130,8 @@ void cluster(benchmark::State& state, std::string_view policy) {
   Checker checker({.consent_limit = consent_limit(settings.vouch)});
   Engine engine(**protocol, {.replicas = kNodes, .initial_leader = NodeId{1}});
   if (state.range(0) != 0) {
-    engine.observe(measures);
-    engine.observe(checker);
+    engine.observe(measures, Watch::kReplicas);
+    engine.observe(checker, Watch::kReplicas);
   }
   engine.start();
   engine.run_until(kStart + 5s);
