@@ -78,8 +78,10 @@ class Replica {
   template <typename Sink>
   void drain(Instant now, Sink&& sink) {
     for (;;) {
-      while (const std::optional<Action> action = monitor_.poll_action()) {
+      // In place: an action is as large as the largest message, and most of what there is to do.
+      while (const Action* action = monitor_.front_action()) {
         std::visit([&](const auto& a) { pass(now, a, sink); }, *action);
+        monitor_.pop_action();
       }
       const std::optional<ElectionOutput> output = election_.poll_output();
       if (!output) return;
