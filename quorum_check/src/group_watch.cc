@@ -291,10 +291,6 @@ void GroupWatch::add_strike(const Core& core) {
   steady_at_ = saturating_add(core.now, hold_off * (std::int64_t{1} << (strikes_ - 1)));
 }
 
-void GroupWatch::handle_hint(Core& core, Slot about) {
-  if (leader_ == about && !round_.active() && !leads_ && !campaigning_) start_round(core);
-}
-
 void GroupWatch::extend_promises(Instant since, Duration gap) {
   if (earlier_until_ > since) earlier_until_ = saturating_add(earlier_until_, gap);
   if (promise_.until > since) promise_.until = saturating_add(promise_.until, gap);

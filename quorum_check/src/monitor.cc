@@ -193,8 +193,9 @@ void Monitor::handle_node_event(const Obituary& event) {
 void Monitor::handle_node_event(const Hint& event) {
   const Slot slot = core_.roster.slot_of(event.node);
   if (slot == kNoSlot || slot == core_.roster.self()) return;
-  for (GroupWatch& group : groups_)
-    group.handle_hint(core_, slot);
+  // As if its freshness point had come: the question goes out at once, and the next heartbeat ends
+  // it. What refuses the question to the peer itself is no second hint.
+  if (core_.peers[slot].state == PeerState::kTrusted) move_to(slot, PeerState::kSuspect);
 }
 
 /// Follows the sender's incarnation. False: the message is from before its restart.

@@ -40,6 +40,22 @@ TEST(Monitor, AnswersALeaderAtOnceWhoseLeaseRunsLow) {
   EXPECT_TRUE(one.sent_to<Heartbeat>(kThird).empty());
 }
 
+TEST(Monitor, AHintAsksAtOnceAndOnlyOnce) {
+  OneMonitor one(config_of(3));
+  one.receive(one.claim(kThird, Term{1}, milliseconds(700)));
+  one.receive(one.heartbeat(kOther));
+  one.pass(milliseconds(10));
+  one.forget();
+  one.tell(Hint{kThird});
+  EXPECT_EQ(one.sent_to<ConfirmRequest>(kOther).size(), 1U);
+  one.tell(Hint{kThird});
+  one.tell(Hint{kThird});
+  EXPECT_EQ(one.sent_to<ConfirmRequest>(kOther).size(), 1U) << "what is suspected needs no hint";
+  EXPECT_TRUE(one.all<Campaign>().empty());
+  one.receive(one.claim(kThird, Term{1}, milliseconds(700)));
+  EXPECT_EQ(one.status().verdict, Verdict::kTrust) << "and the leader's word ends it";
+}
+
 TEST(Monitor, PausesThatAddUpToALeaseCostALeaderItsOffice) {
   OneMonitor one(config_of(3));
   one.lead();

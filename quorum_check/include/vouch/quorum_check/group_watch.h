@@ -42,7 +42,6 @@ class GroupWatch {
   void handle(Core& core, const ProgressReported& event);
   void handle(Core& core, const CommitReported& event);
   void handle(Core& core, const MembershipChanged& event);
-  void handle_hint(Core& core, Slot about);
 
   /// Stands down if this node leads: it is of no use although its lease runs.
   void hand_over(Core& core, StandDownReason reason) {
