@@ -46,8 +46,7 @@ void Checker::report(Rule rule, TrueTime at, NodeIndex node, std::string text) {
   }
 }
 
-void Checker::stepped(const Engine& engine, NodeIndex node) {
-  const ReplicaStatus status = engine.status(node);
+void Checker::stepped(const Engine& engine, NodeIndex node, const ReplicaStatus& status) {
   Watched& watched = nodes_[node];
   if (status.term < watched.term) {
     report(Rule::kS6, engine.now(), node,

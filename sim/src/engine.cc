@@ -87,7 +87,9 @@ void Engine::boot(NodeIndex index, const Boot& boot) {
   Node& node = nodes_[index];
   node.incarnation = boot.incarnation;
   Context context(*this, index, node.clock.local(now_));
-  stepped(index, node.replica->start(boot, context));
+  node.timeout = node.replica->start(boot, context);
+  arm(index);
+  if (!observers_.empty()) show(index, status(index));
   tell_trouble(index);
 }
 
@@ -129,7 +131,7 @@ void Engine::deliver(MessagePool::Number number) {
   }
   ++counters_.delivered;
   Node& node = nodes_[header.to];
-  if (!observers_.empty()) moved(number, Fate::kDelivered);
+  if (!message_observers_.empty()) moved(number, Fate::kDelivered);
   Context context(*this, header.to, node.clock.local(now_));
   const Instant timeout = node.replica->handle_message(
       NodeId{header.from + 1U}, Payload(pool_.bytes(number), header.size), context);
@@ -140,8 +142,16 @@ void Engine::deliver(MessagePool::Number number) {
 void Engine::stepped(NodeIndex index, Instant timeout) {
   nodes_[index].timeout = timeout;
   arm(index);
+  if (observers_.empty()) return;
+  // Asked once for all observers, who hear of it only when it has changed.
+  const ReplicaStatus now = status(index);
+  if (now != nodes_[index].status) show(index, now);
+}
+
+void Engine::show(NodeIndex index, const ReplicaStatus& status) {
+  nodes_[index].status = status;
   for (Observer* observer : observers_)
-    observer->stepped(*this, index);
+    observer->stepped(*this, index, status);
 }
 
 void Engine::arm(NodeIndex index) {
@@ -164,7 +174,7 @@ void* Engine::begin_send(NodeIndex from, NodeIndex to, std::size_t size) {
   if (link.is_cut || loss_rng_.chance(link.loss_per_million)) {
     sending_fate_ = link.is_cut ? Fate::kCut : Fate::kLost;
     ++counters_.lost;
-    if (observers_.empty()) return nullptr;
+    if (message_observers_.empty()) return nullptr;
   } else {
     sending_arrives_ = now_ + link.delay;
     if (link.jitter > Duration::zero()) {
@@ -182,7 +192,7 @@ void Engine::end_send() {
     end_modelled_send();
     return;
   }
-  if (!observers_.empty()) moved(sending_, sending_fate_);
+  if (!message_observers_.empty()) moved(sending_, sending_fate_);
   if (sending_fate_ == Fate::kSent) {
     heap_.push(sending_arrives_, kFirstMessage + sending_);
   } else {
@@ -193,7 +203,7 @@ void Engine::end_send() {
 void Engine::moved(MessagePool::Number number, Fate fate) {
   const MessagePool::Header header = pool_.header(number);
   const Payload payload(pool_.bytes(number), header.size);
-  for (Observer* observer : observers_) {
+  for (Observer* observer : message_observers_) {
     observer->moved(*this, header.from, header.to, payload, fate);
   }
 }

@@ -95,13 +95,13 @@ void Engine::arrive_late(MessagePool::Number number) {
   }
   if (node.is_paused) {
     if (node.backlog.size() >= options_.receive_buffer) return lose(number, Fate::kOverflow);
-    if (!observers_.empty() && header.size > 0) moved(number, Fate::kQueued);
+    if (!message_observers_.empty() && header.size > 0) moved(number, Fate::kQueued);
     node.backlog.push_back(number);
     return;
   }
   if (trouble.handling == Duration::zero()) return deliver(number);
   if (trouble.waiting >= options_.receive_buffer) return lose(number, Fate::kOverflow);
-  if (!observers_.empty() && header.size > 0) moved(number, Fate::kQueued);
+  if (!message_observers_.empty() && header.size > 0) moved(number, Fate::kQueued);
   ++trouble.waiting;
   header.is_served = true;
   trouble.busy_until = std::max(trouble.busy_until, now_) + trouble.handling;
@@ -109,7 +109,7 @@ void Engine::arrive_late(MessagePool::Number number) {
 }
 
 void Engine::lose(MessagePool::Number number, Fate fate) {
-  if (!observers_.empty() && pool_.header(number).size > 0) moved(number, fate);
+  if (!message_observers_.empty() && pool_.header(number).size > 0) moved(number, fate);
   ++counters_.lost;
   if (fate == Fate::kOverflow) ++counters_.overflow;
   pool_.give_back(number);
@@ -144,7 +144,7 @@ void Engine::end_modelled_send() {
       passage.fate = Fate::kCorrupt;
     }
   }
-  if (!observers_.empty()) moved(sending_, passage.fate);
+  if (!message_observers_.empty()) moved(sending_, passage.fate);
   if (passage.fate != Fate::kSent) {
     ++counters_.lost;
     if (passage.fate == Fate::kTooLong) ++counters_.too_long;

@@ -39,10 +39,10 @@ RunResult run(const Protocol& protocol, const Plan& plan, const RunOptions& opti
   Measures measures;
   Checker checker({.consent_limit = options.consent_limit});
   Liveness liveness(measures, checker, options.liveness_bound);
-  engine.observe(measures);
+  engine.observe(measures, Watch::kReplicas);
   if (options.is_checked) {
-    engine.observe(checker);
-    engine.observe(liveness);
+    engine.observe(checker, Watch::kReplicas);
+    engine.observe(liveness, Watch::kReplicas);
   }
   for (Observer* observer : options.observers)
     engine.observe(*observer);

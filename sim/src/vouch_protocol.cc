@@ -44,6 +44,7 @@ struct Sink {
   Context& context;
   host::Ballot& ballot;
   Term& led;
+  NodeId& leader;
 
   void operator()(const Send& send) {
     context.send<VouchMessage>(send.to, std::in_place_index<0>, send.message);
@@ -80,6 +81,7 @@ struct Sink {
         {.kind = kind, .term = down.term, .node = context.self(), .word = to_string(down.reason)});
   }
   void operator()(const LeaderChanged& changed) {
+    leader = changed.leader;
     context.note({.kind = NoteKind::kFollows, .term = changed.term, .node = changed.leader});
   }
   void operator()(const PeerChanged& changed) {
@@ -151,6 +153,7 @@ Instant VouchReplica::start(const Boot& boot, Context& context) {
   working_ = Term{};
   reported_pending_ = Duration::zero();
   reported_log_ = {};
+  leader_ = kNobody;
   Result<host::Replica> replica =
       host::Replica::create(std::move(config), context.now(), rng_.fork(boot.incarnation.value()));
   VOUCH_ASSERT(replica.has_value());  // VouchProtocol::create has checked the configuration.
@@ -243,7 +246,7 @@ void VouchReplica::report_work(Context& context) {
 }
 
 Instant VouchReplica::finish(Context& context) {
-  Sink sink{context, ballot_, led_};
+  Sink sink{context, ballot_, led_, leader_};
   replica_->drain(context.now(), sink);
   if (awaited_leader_ != kNobody) enable_when_led(context);
   if (!work_.is_modelled()) return replica_->next_timeout();
@@ -253,21 +256,26 @@ Instant VouchReplica::finish(Context& context) {
 }
 
 void VouchReplica::enable_when_led(Context& context) {
-  if (replica_->monitor().status(kGroup, context.now()).leader != awaited_leader_) return;
+  if (leader_ != awaited_leader_) return;
   awaited_leader_ = kNobody;
   if (is_drained_) return;
   replica_->handle_local(context.now(), EligibilityChanged{kGroup, true});
-  Sink sink{context, ballot_, led_};
+  Sink sink{context, ballot_, led_, leader_};
   replica_->drain(context.now(), sink);
 }
 
 ReplicaStatus VouchReplica::status(Instant now) const {
-  const GroupStatus status = replica_->monitor().status(kGroup, now);
-  const Role role = status.leads                                ? Role::kLeader
-                    : replica_->election().is_candidate(kGroup) ? Role::kCandidate
-                                                                : Role::kFollower;
-  const Term term = std::max(status.term, replica_->election().ballot(kGroup).term);
-  return {role, term, status.leader, status.leads ? status.lease_until : kLongAgo};
+  // Not Monitor::status: it counts who would follow this node, and nobody asks for that here.
+  const Monitor& monitor = replica_->monitor();
+  // The election follows every term that the Monitor learns of, and the Monitor those of the votes.
+  const Term term = replica_->election().ballot(kGroup).term;
+  if (monitor.lease_held(kGroup, now)) {
+    const Instant lease_until = monitor.guard(kGroup, term);
+    VOUCH_ASSERT(lease_until > now);
+    return {Role::kLeader, term, leader_, lease_until};
+  }
+  const bool stands = replica_->election().is_candidate(kGroup);
+  return {stands ? Role::kCandidate : Role::kFollower, term, leader_, kLongAgo};
 }
 
 Result<VouchProtocol> VouchProtocol::create(const MonitorConfig& config, std::size_t replicas,

@@ -34,6 +34,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   if (size >= vouch::kHeaderSize && (data[0] & 1U) == 0) {
     const vouch::MessageType type{data[3]};
     vouch::WireWriter header(bytes, kCluster, type);
+    vouch::seal(bytes);
   }
   check(vouch::decode(bytes, kCluster), bytes);
   check(vouch::host::decode_vote(bytes, kCluster), bytes);

@@ -33,6 +33,12 @@ struct EngineOptions {
 /// What a restarting node finds of what it had stored.
 enum class Disk : std::uint8_t { kKept, kLost };
 
+/// What an observer is told.
+enum class Watch : std::uint8_t {
+  kAll,
+  kReplicas,  ///< All but single messages, which are most of what happens.
+};
+
 /// What has happened since the start.
 struct EngineCounters {
   std::uint64_t events = 0;  ///< Messages arrived and timers fired.
@@ -65,7 +71,10 @@ class Engine {
   ~Engine();
 
   /// Adds a watcher, before `start`. It must outlive the engine.
-  void observe(Observer& observer) { observers_.push_back(&observer); }
+  void observe(Observer& observer, Watch watch = Watch::kAll) {
+    observers_.push_back(&observer);
+    if (watch == Watch::kAll) message_observers_.push_back(&observer);
+  }
 
   /// Starts all replicas at time 0, in the order of their indices.
   void start();
@@ -159,6 +168,7 @@ class Engine {
     bool is_up = false;
     bool is_paused = false;
     Trouble trouble;
+    ReplicaStatus status{};                    ///< As the observers know it.
     std::vector<MessagePool::Number> backlog;  ///< Received while paused, oldest first.
   };
 
@@ -170,6 +180,7 @@ class Engine {
   void deliver(MessagePool::Number number);
   void fire(NodeIndex index);
   void stepped(NodeIndex index, Instant timeout);
+  void show(NodeIndex index, const ReplicaStatus& status);
   void arm(NodeIndex index);
   void drop_backlog(Node& node);
   void boot(NodeIndex index, const Boot& boot);
@@ -213,6 +224,7 @@ class Engine {
   TrueTime sending_arrives_{};
   EngineCounters counters_;
   std::vector<Observer*> observers_;
+  std::vector<Observer*> message_observers_;  ///< Those of observers_ that watch messages.
 };
 
 }  // namespace vouch::sim

@@ -85,15 +85,15 @@ struct Fault {
   friend bool operator==(const Fault&, const Fault&) = default;
 };
 
-/// Watches a simulation. Must not change it. An observer costs a virtual call per event; without
-/// one the engine makes none.
+/// Watches a simulation. Must not change it. Costs a virtual call for what it watches (see Watch);
+/// without an observer the engine makes none.
 class Observer {
  public:
   /// A message was sent, lost, delivered. `payload` is valid during the call only.
   virtual void moved(const Engine&, NodeIndex, NodeIndex, const Payload&, Fate) {}
 
-  /// The replica of a node has handled something (or started): its status may have changed.
-  virtual void stepped(const Engine&, NodeIndex) {}
+  /// The replica of a node has handled something by which its status has changed, or has started.
+  virtual void stepped(const Engine&, NodeIndex, const ReplicaStatus&) {}
 
   /// The replica of a node reported something. Comes before `stepped` of the same event.
   virtual void noted(const Engine&, NodeIndex, const Note&) {}

@@ -30,6 +30,8 @@ struct ReplicaStatus {
   /// Until when, by its own clock, it believes that nobody else can lead; kNever when it knows no
   /// end, kLongAgo when it holds no lease.
   Instant lease_until = kLongAgo;
+
+  friend bool operator==(const ReplicaStatus&, const ReplicaStatus&) = default;
 };
 
 /// What kind of thing a replica reports about itself.

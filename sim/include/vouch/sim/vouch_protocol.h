@@ -51,6 +51,7 @@ class VouchReplica final : public TypedReplica<VouchReplica, VouchMessage> {
   Rng rng_;
   host::Ballot ballot_{};  ///< What the disk keeps.
   Term led_{};             ///< The term that this node leads, or 0.
+  NodeId leader_{};        ///< As the Monitor said last.
   /// Until everybody knows this leader, only it may lead: every simulation begins with the leader
   /// that it names.
   NodeId awaited_leader_{};
