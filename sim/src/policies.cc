@@ -82,7 +82,8 @@ const std::vector<std::string_view>& policy_names() {
 Result<std::unique_ptr<Protocol>> make_policy(std::string_view name,
                                               const PolicySettings& settings) {
   if (name == "vouch") {
-    Result<VouchProtocol> protocol = VouchProtocol::create(settings.vouch, settings.replicas);
+    Result<VouchProtocol> protocol =
+        VouchProtocol::create(settings.vouch, settings.replicas, settings.work);
     if (!protocol) return protocol.error();
     return std::unique_ptr<Protocol>(std::make_unique<VouchProtocol>(*std::move(protocol)));
   }

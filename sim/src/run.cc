@@ -32,6 +32,9 @@ RunResult run(const Protocol& protocol, const Plan& plan, const RunOptions& opti
                            .seed = options.seed,
                            .initial_leader = NodeId{plan.initial_leader + 1},
                            .link = plan.link,
+                           .receive_buffer = plan.receive_buffer,
+                           .work_bytes = plan.work_bytes,
+                           .delay_traces = plan.delay_traces,
                            .event_limit = event_limit(plan, options)});
   Measures measures;
   Checker checker({.consent_limit = options.consent_limit});

@@ -131,7 +131,7 @@ void TransitionSummary::add(const SequenceOutcome& outcome) {
   for (const Violation& violation : outcome.violations)
     is_broken[static_cast<std::size_t>(violation.rule)] = true;
   for (std::size_t i = 0; i < by_rule.size(); ++i)
-    by_rule[i] += is_broken[i] ? 1 : 0;
+    by_rule[i] += is_broken[i] ? 1U : 0U;
   if (failures.size() >= kFailuresKept) return;
   const Violation& first = outcome.violations.front();
   failures.push_back({outcome.seed, outcome.transitions, first.rule,

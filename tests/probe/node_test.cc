@@ -311,8 +311,8 @@ TEST(Node, ACleanStopStoresWhatItHasPromisedAndAKillDoesNot_RealNetwork) {
   };
   const auto boot = [&] {
     Recorder log;
-    Result<runtime::Node> node = runtime::Node::create(
-        cluster.config(1), [&](std::string_view line) { log.add(line); });
+    Result<runtime::Node> node =
+        runtime::Node::create(cluster.config(1), [&](std::string_view line) { log.add(line); });
     EXPECT_TRUE(node);
     for (const Json& line : log.lines()) {
       if (line["event"] == "started") return line["boot"].get<std::string>();

@@ -68,8 +68,8 @@ class LiedTo final : public sim::TypedReplica<LiedTo, VouchMessage> {
     if (rng_.below(4) == 0) lie.leader_incarnation = Incarnation{rng_.below(4)};
     if (rng_.below(4) == 0) lie.log = {Term{rng_.below(9)}, rng_.below(100)};
     if (lies_ == Lies::kEverything) {
-      lie.answer = rng_.below(2) == 0 ? Answer::kConsent
-                                      : static_cast<Answer>(rng_.below(kAnswerCount));
+      lie.answer =
+          rng_.below(2) == 0 ? Answer::kConsent : static_cast<Answer>(rng_.below(kAnswerCount));
       lie.promise = micros();
     } else if (lie.answer != Answer::kConsent) {
       const auto other = static_cast<Answer>(rng_.below(kAnswerCount));
@@ -115,8 +115,8 @@ sim::Plan trouble(std::uint64_t seed) {
   for (sim::TrueTime at = plan.fault_from; at < plan.fault_until;
        at += Duration(rng.between(20'000'000, 900'000'000))) {
     const sim::NodeIndex a = node();
-    const auto b = static_cast<sim::NodeIndex>((a + 1 + rng.below(plan.replicas - 1)) %
-                                               plan.replicas);
+    const auto b =
+        static_cast<sim::NodeIndex>((a + 1 + rng.below(plan.replicas - 1)) % plan.replicas);
     const sim::FaultKind kinds[] = {sim::FaultKind::kCut,     sim::FaultKind::kCut,
                                     sim::FaultKind::kHeal,    sim::FaultKind::kPause,
                                     sim::FaultKind::kResume,  sim::FaultKind::kResume,

@@ -188,8 +188,8 @@ TEST(Rule, S8_TheDriftArithmeticHoldsOnBothSides) {
   }
 }
 
-// A voter bound to leader 3 votes for candidate 2 (kWaitOut), which gives up. The next candidate must
-// still wait for the lease of 3.
+// A voter bound to leader 3 votes for candidate 2 (kWaitOut), which gives up. The next candidate
+// must still wait for the lease of 3.
 TEST(Rule, S8_EveryEarlierLeaseIsWaitedOut) {
   MonitorConfig config = config_of(3);
   config.lease_mode = LeaseMode::kWaitOut;

@@ -183,7 +183,8 @@ Status StateStore::write() const {
   }
   if (promise_) {
     // Bound to nobody is an instant that has passed.
-    const std::int64_t until = std::max<std::int64_t>(promise_->until.time_since_epoch().count(), 0);
+    const std::int64_t until =
+        std::max<std::int64_t>(promise_->until.time_since_epoch().count(), 0);
     json["promise"] = {{"boot_id", promise_->boot_id}, {"until_ns", until}};
   }
   const std::filesystem::path path = folder_ / kFile;

@@ -33,8 +33,8 @@ class StateStore {
   /// Makes the ballot durable. On an error the file holds what it held.
   Status save(const host::Ballot& ballot);
 
-  /// What was left at `now` of the promises that the life before stored with `save_promise`; nothing
-  /// when it stored none, or the machine has started anew since (the clock does too).
+  /// What was left at `now` of the promises that the life before stored with `save_promise`;
+  /// nothing when it stored none, or the machine has started anew since (the clock does too).
   [[nodiscard]] std::optional<Duration> promise_left(Instant now) const;
 
   /// At a clean stop: until when this node is bound, by CLOCK_BOOTTIME. Counts for the next life

@@ -8,6 +8,7 @@
 
 #include "vouch/detector/result.h"
 #include "vouch/quorum_check/config.h"
+#include "vouch/sim/host_work.h"
 #include "vouch/sim/raft.h"
 #include "vouch/sim/replica.h"
 
@@ -17,6 +18,7 @@ namespace vouch::sim {
 struct PolicySettings {
   std::size_t replicas = 5;
   MonitorConfig vouch{};  ///< Without self, peers, groups and boot.
+  WorkOptions work{};     ///< vouch: the work of its hosts.
   /// pre_vote and check_quorum come from the policy's name. The other opponents take their
   /// heartbeat interval and election timeout from here: `dynamodb` both, and as its lease the
   /// timeout; `omnipaxos` as the length of a round the timeout; `sentinel` as

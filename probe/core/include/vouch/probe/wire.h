@@ -44,9 +44,10 @@ using ClusterHash = Strong<struct ClusterHashTag, std::uint64_t>;
   return ClusterHash{hash};
 }
 
-/// The checksum of a datagram over all its bytes but those of the checksum itself (FNV-1a, 32 bits).
-/// UDP's own has 16 bits and is optional: one flipped bit in a term would spend 2^50 terms at once.
-/// Any damage within one byte is found for certain. Protects against accidents, not against forgers.
+/// The checksum of a datagram over all its bytes but those of the checksum itself (FNV-1a, 32
+/// bits). UDP's own has 16 bits and is optional: one flipped bit in a term would spend 2^50 terms
+/// at once. Any damage within one byte is found for certain. Protects against accidents, not
+/// against forgers.
 [[nodiscard]] constexpr std::uint32_t datagram_checksum(std::span<const std::byte> datagram) {
   std::uint32_t hash = 0x811c9dc5U;
   for (std::size_t at = 0; at < datagram.size(); ++at) {
