@@ -74,12 +74,28 @@ std::string_view name_of(sim::NoteKind kind) {
   return "unknown";
 }
 
-bool is_about_link(sim::FaultKind kind) {
+bool concerns_link(sim::FaultKind kind) {
   return kind == sim::FaultKind::kCut || kind == sim::FaultKind::kHeal ||
          kind == sim::FaultKind::kLoss || kind == sim::FaultKind::kDelay;
 }
 
 }  // namespace
+
+std::string_view event_name(sim::Fate fate) {
+  return name_of(fate);
+}
+
+std::string_view event_name(sim::FaultKind kind) {
+  return name_of(kind);
+}
+
+std::string_view event_name(sim::NoteKind kind) {
+  return name_of(kind);
+}
+
+bool is_about_link(sim::FaultKind kind) {
+  return concerns_link(kind);
+}
 
 void JsonlTrace::moved(const sim::Engine& engine, sim::NodeIndex from, sim::NodeIndex to,
                        const sim::Payload& payload, sim::Fate fate) {
@@ -110,7 +126,7 @@ void JsonlTrace::noted(const sim::Engine& engine, sim::NodeIndex node, const sim
 
 void JsonlTrace::faulted(const sim::Engine& engine, const sim::Fault& fault) {
   begin(engine, name_of(fault.kind), fault.a);
-  if (is_about_link(fault.kind)) add("to", std::uint64_t{fault.b});
+  if (concerns_link(fault.kind)) add("to", std::uint64_t{fault.b});
   if (fault.value != 0) add("value", fault.value);
   if (fault.extra != 0) add("extra", fault.extra);
   end();

@@ -1,0 +1,18 @@
+// Colours come from the style sheet, which knows light, dark and print. SVG follows it by itself;
+// canvases ask here and are told when to draw anew.
+
+export function colour(name) {
+  return getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
+}
+
+/** Calls back when the colours have changed. */
+export function onThemeChange(callback) {
+  for (const query of ['(prefers-color-scheme: dark)', 'print']) {
+    matchMedia(query).addEventListener('change', callback);
+  }
+}
+
+/** The colour and dash of the number-th policy: eight that colour-blind people tell apart. */
+export function policyStroke(number) {
+  return { colour: `policy-${number % 8}`, dash: [[], [7, 4], [2, 3], [9, 3, 2, 3]][number % 4] };
+}
