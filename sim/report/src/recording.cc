@@ -11,8 +11,17 @@ namespace {
 
 /// How much of the time before a fault or heal is kept with its messages.
 constexpr Duration kBefore = std::chrono::milliseconds(500);
-constexpr std::int64_t kBuckets = 160;
-constexpr Duration kBucketMin = std::chrono::milliseconds(50);
+constexpr std::int64_t kBuckets = 240;
+
+/// The length of a bucket: round, so that the faults of most scenarios begin with one.
+Duration bucket_for(Duration run) {
+  std::int64_t ms = 50;
+  for (const std::int64_t factor : {2, 5, 10, 20, 40, 100, 200, 400, 1200, 3600, 12'000, 72'000}) {
+    if (run.count() / 1'000'000 / ms <= kBuckets) break;
+    ms = 50 * factor;
+  }
+  return std::chrono::milliseconds(ms);
+}
 
 LinkState state_of(const sim::Link& link, const sim::Link& initial) {
   if (link.is_cut || link.loss_per_million >= 1'000'000) return LinkState::kCut;
@@ -73,7 +82,7 @@ Recorder::Recorder(const sim::Plan& plan, const Options& options)
   recording_.end = plan.end;
   recording_.nodes.resize(plan.replicas);
   const Duration length = plan.end - sim::kStart;
-  recording_.bucket = std::max(kBucketMin, Duration(length.count() / kBuckets + 1));
+  recording_.bucket = bucket_for(length);
   const auto buckets = static_cast<std::size_t>(length / recording_.bucket) + 1;
   recording_.traffic.resize(buckets * plan.replicas * plan.replicas);
   const sim::TrueTime heal = std::max(plan.fault_until - kBefore, plan.fault_from);

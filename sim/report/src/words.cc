@@ -41,7 +41,8 @@ std::string decision(const sim::Engine& engine, sim::NodeIndex node, const sim::
   const bool has_leader = note.node != kNobody;
   if (note.word == "QUIESCE_SELF") return "does not judge " + subject + ": it is itself slow";
   if (note.word == "SUPERSEDED") {
-    return (has_leader ? "gives the question about " + subject : std::string("gives its question")) +
+    return (has_leader ? "gives the question about " + subject
+                       : std::string("gives its question")) +
            " up: a newer term is known";
   }
   if (note.word == "SUPPRESS") {
@@ -64,7 +65,8 @@ std::string decision(const sim::Engine& engine, sim::NodeIndex node, const sim::
   }
   if (note.word == "WAIT") {
     return "waits: promises" + (has_leader ? " to " + subject : std::string()) +
-           " still run or answers are missing (" + tally(note) + ")" + until_text(engine, node, note, "; a quorum may be free in ");
+           " still run or answers are missing (" + tally(note) + ")" +
+           until_text(engine, node, note, "; a quorum may be free in ");
   }
   if (note.word == "TRUST") return "hears " + subject + " again: no question any more";
   return "decides about " + subject + ": " + spaced(note.word) + " (" + tally(note) + ")";

@@ -2,7 +2,7 @@
 import uPlot from 'uplot';
 import { h } from './dom.js';
 import { failovers, messageRates } from './data.js';
-import { colour, onThemeChange, policyStroke } from './theme.js';
+import { colour, isPrinting, kPaper, onPrint, onThemeChange, policyStroke } from './theme.js';
 
 const kHeight = 200;
 
@@ -11,13 +11,16 @@ class Chart {
     this.box = h('div', { class: 'chart' });
     this.element = h('figure', {}, h('figcaption', {}, h('h3', {}, title),
       h('p', { class: 'muted small' }, note)), this.box);
-    new ResizeObserver(() => {
-      const width = Math.floor(this.box.clientWidth);
-      if (this.plot && width > 50 && width !== this.plot.width) {
-        this.plot.setSize({ width, height: kHeight });
-      }
-    }).observe(this.box);
+    new ResizeObserver(() => this.fit()).observe(this.box);
     onThemeChange(() => this.plot?.redraw(false));
+    onPrint(() => this.fit());
+  }
+
+  fit() {
+    const width = isPrinting() ? kPaper / 2 - 10 : Math.floor(this.box.clientWidth);
+    if (this.plot && width > 50 && width !== this.plot.width) {
+      this.plot.setSize({ width, height: kHeight });
+    }
   }
 
   show(options, data) {
@@ -87,7 +90,10 @@ export class RateChart extends Chart {
   draw(scenario) {
     const rates = scenario.policies.map((policy) => messageRates(scenario, policy.recording));
     this.show({
-      scales: { x: { time: false, range: [0, scenario.end / 1e6] }, y: { range: (_, low, high) => [0, Math.max(10, high * 1.1)] } },
+      scales: {
+        x: { time: false, range: [0, scenario.end / 1e6] },
+        y: { range: (_, low, high) => [0, Math.max(10, high * 1.1)] },
+      },
       series: [{ label: 'at', value: (_, v) => (v === null ? '' : `${v.toFixed(2)} s`) },
         ...series(scenario.policies, { value: (_, v) => (v === null ? '' : String(v)) })],
       axes: [axis('seconds', undefined, { size: 30 }), axis('messages', undefined)],

@@ -124,33 +124,30 @@ export function linksAt(scenario, recording, t) {
   return links;
 }
 
-/** Messages sent and delivered over a link around `t`: sums over some buckets. */
+/** Messages sent and delivered over a link in the bucket of `t`. */
 export function trafficAt(scenario, recording, t, from, to) {
   const { bucket, sent, delivered } = recording.traffic;
   const count = scenario.replicas;
-  const buckets = sent.length / (count * count);
-  const last = Math.min(buckets - 1, Math.floor(t / bucket));
-  const sum = { sent: 0, delivered: 0, from: last * bucket, until: (last + 1) * bucket };
+  const last = Math.min(sent.length / (count * count) - 1, Math.floor(t / bucket));
   const index = (last * count + from) * count + to;
-  sum.sent += sent[index];
-  sum.delivered += delivered[index];
-  return sum;
+  return {
+    sent: sent[index], delivered: delivered[index], from: last * bucket,
+    until: Math.min((last + 1) * bucket, scenario.end),
+  };
 }
 
-/** Messages per node and second, over time: [[seconds], [rate]]. */
+/** Messages per node and second, over time: [[seconds], [rate]]. Of a second at least. */
 export function messageRates(scenario, recording) {
   const { bucket, sent } = recording.traffic;
   const links = scenario.replicas ** 2;
+  const step = Math.max(1, Math.round(1e6 / bucket));
   const times = [];
   const rates = [];
-  for (let first = 0; first < sent.length; first += links) {
-    const from = (first / links) * bucket;
-    const length = Math.min(bucket, scenario.end - from);
-    if (length < bucket / 2) continue;
+  for (let first = 0; first + step <= sent.length / links; first += step) {
     let total = 0;
-    for (let i = first; i < first + links; ++i) total += sent[i];
-    times.push((from + length / 2) / 1e6);
-    rates.push(Math.round((total * 1e6) / length / scenario.replicas));
+    for (let i = first * links; i < (first + step) * links; ++i) total += sent[i];
+    times.push(((first + step / 2) * bucket) / 1e6);
+    rates.push(Math.round((total * 1e6) / (step * bucket) / scenario.replicas));
   }
   return [times, rates];
 }

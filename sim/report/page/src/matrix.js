@@ -13,7 +13,7 @@ export class Matrix {
     this.element = h('section', { class: 'panel at-cursor' },
       h('h2', {}, 'At ', this.when = h('span', { class: 'when' })),
       h('div', { class: 'at-cursor-parts' },
-        h('div', {}, h('h3', {}, 'Who reaches whom'), this.table, legend(), this.caption),
+        h('div', { class: 'matrix-part' }, h('h3', {}, 'Who reaches whom'), this.table, legend(), this.caption),
         h('div', { class: 'grow' }, h('h3', {}, 'What each node believes'),
           h('div', { class: 'scroll' }, this.nodes))));
   }
@@ -33,7 +33,7 @@ export class Matrix {
       states.map((_, to) => this.cell(links, states, from, to))));
     put(this.table, h('thead', {}, head), h('tbody', {}, rows));
     const { from, until } = trafficAt(scenario, recording, t, 0, 0);
-    this.caption.textContent = `Numbers: percent of the messages sent from ${timeText(from)} to ` +
+    this.caption.textContent = `Numbers: per cent of the messages sent from ${timeText(from)} to ` +
       `${timeText(until)} that arrived.`;
     this.drawNodes(states);
   }
@@ -74,6 +74,7 @@ export class Matrix {
 function phase(scenario, t) {
   const { fault_from: from, fault_until: until } = scenario;
   if (t < from) return `, ${lengthText(from - t)} before the fault phase`;
+  if (t === from) return ', the start of the fault phase';
   if (t < until) return `, ${lengthText(t - from)} into the fault phase`;
   return `, ${lengthText(t - until)} after it`;
 }

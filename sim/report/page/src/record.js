@@ -46,7 +46,8 @@ export class Record {
       class: line.group, 'data-at': line.at,
     }, h('time', {}, timeText(line.at)),
     h('span', { class: `who${line.node < 0 ? ' outside' : ''}` },
-      line.node < 0 ? 'fault' : nodeName(line.node)),
+      line.node < 0 ? 'fault' : line.nodes.length === scenario.replicas && scenario.replicas > 1
+        ? 'all' : line.nodes.map(nodeName).join(' ')),
     h('span', { class: 'what' }, line.word ? h('b', {}, `${line.word} `) : null, line.text,
       line.times > 1 ? h('span', { class: 'times' },
         ` ×${line.times} until ${timeText(line.lastAt)}`) : null)));
@@ -69,28 +70,73 @@ export class Record {
     for (const item of this.items) {
       if (item.dataset.at === current.dataset.at) item.classList.add('now');
     }
-    const top = current.offsetTop - this.list.offsetTop;
+    const top = current.offsetTop;  // Within the list, which is positioned.
     const isVisible = top >= this.list.scrollTop &&
       top + current.offsetHeight <= this.list.scrollTop + this.list.clientHeight;
     if (!isVisible) this.list.scrollTop = top - this.list.clientHeight / 2;
   }
 }
 
-/** Faults of one instant in one line: a scenario cuts many links at once. */
+/** A length of time within a sentence. */
+const kLength = /\b[\d.]+ (us|ms|s)\b/g;
+
+/** The sentence of several nodes: "299 ms to 347 ms" where they name different lengths. */
+function ranged({ sense, texts }) {
+  const lengths = texts.map((text) => text.match(kLength) ?? []);
+  let number = 0;
+  return sense.replace(/#/g, () => {
+    const all = [...new Set(lengths.map((each) => each[number]))];
+    ++number;
+    const inMicroseconds = (text) => parseFloat(text) *
+      (text.endsWith(' us') ? 1 : text.endsWith(' ms') ? 1e3 : 1e6);
+    all.sort((a, b) => inMicroseconds(a) - inMicroseconds(b));
+    return all.length === 1 ? all[0] : `${all[0]} to ${all.at(-1)}`;
+  });
+}
+
+/** Nodes that say the same within so many microseconds share a line. */
+const kTogether = 30000;
+
+/**
+ * Fewer lines for the eye: faults of one instant are one line (a scenario cuts many links at once),
+ * and so is what several nodes say at about the same time.
+ */
 function gathered(lines) {
   const result = [];
   for (const line of lines) {
     const last = result.at(-1);
     if (line.group === 'fault' && last?.group === 'fault' && last.at === line.at) {
       last.text += `; ${line.text}`;
+      continue;
+    }
+    const sense = line.text.replace(kLength, '#');
+    const same = line.times === 1 ? result.slice(-6).find((other) => other.group !== 'fault' &&
+      other.sense === sense && other.word === line.word && other.times === 1 &&
+      line.at - other.at <= kTogether && !other.nodes.includes(line.node)) : null;
+    if (same) {
+      same.nodes.push(line.node);
+      same.texts.push(line.text);
     } else {
-      result.push({ ...line });
+      result.push({ ...line, sense, nodes: [line.node], texts: [line.text] });
     }
   }
+  for (const line of result) if (line.nodes?.length > 1) line.text = ranged(line);
   for (const line of result) {
+    line.nodes.sort((a, b) => a - b);
     if (line.group === 'fault') line.text = shortened(line.text);
+    else if (line.nodes.length > 1) line.text = plural(line.text);
   }
   return result;
+}
+
+const kPlurals = [[/^suspects /, 'suspect '], [/^trusts /, 'trust '], [/^does not /, 'do not '],
+  [/^waits/, 'wait'], [/^leaves /, 'leave '], [/^gives /, 'give '], [/^follows /, 'follow '],
+  [/^knows /, 'know '], [/^votes /, 'vote '], [/^consents /, 'consent '], [/^hears /, 'hear '],
+  [/^finds /, 'find '], [/^begins /, 'begin '], [/^steps /, 'step '], [/^is /, 'are ']];
+
+function plural(text) {
+  const found = kPlurals.find(([singular]) => singular.test(text));
+  return found ? text.replace(found[0], found[1]) : text;
 }
 
 /** "link n0 -> n2 is cut; link n2 -> n0 is cut" -> "link n0 <-> n2 is cut", grouped by what. */
@@ -108,9 +154,9 @@ function shortened(text) {
       if (names.has(`${b} → ${a}`)) names.set(`${b} → ${a}`, `${b} ↔ ${a}`);
       else names.set(`${a} → ${b}`, `${a} → ${b}`);
     }
-    const plural = names.size > 1;
-    return `link${plural ? 's' : ''} ${[...names.values()].join(', ')} ` +
-      (plural ? what.replace(/^is /, 'are ').replace(/^loses /, 'lose ')
+    const isPlural = names.size > 1;
+    return `link${isPlural ? 's' : ''} ${[...names.values()].join(', ')} ` +
+      (isPlural ? what.replace(/^is /, 'are ').replace(/^loses /, 'lose ')
         .replace(/^delays /, 'delay ').replace(/ its /, ' their ') : what);
   }).join('; ');
 }

@@ -1,14 +1,15 @@
 // The lanes over time: one SVG, drawn anew when the window, the policy or the width changes; only
 // the cursor moves otherwise.
 import { h, s, put } from './dom.js';
+import { isPrinting, kPaper, onPrint } from './theme.js';
 import { lengthText, nodeAt, nodeName, spanAt, timeText } from './data.js';
 
 const kGutter = 34;
 const kRight = 8;
-const kAxis = 22;
+const kAxis = 34;
 const kFaultRow = 16;
 const kGroupRow = 22;
-const kLane = 52;
+const kLane = 60;
 const kWindowMin = 2000;  // us
 /** Windows up to this long show messages. */
 export const kMessagesWindow = 4e6;
@@ -34,15 +35,15 @@ export class Timeline {
     this.store = store;
     this.svg = s('svg', { class: 'timeline', role: 'img' });
     this.tip = h('div', { class: 'tip', hidden: true });
-    this.hint = h('p', { class: 'hint', 'aria-live': 'polite' });
     this.element = h('div', { class: 'timeline-box' }, this.svg, this.tip);
     this.width = 800;
     this.listen();
     new ResizeObserver(() => this.resize()).observe(this.element);
+    onPrint(() => this.resize());
   }
 
   resize() {
-    const width = Math.floor(this.element.clientWidth);
+    const width = isPrinting() ? kPaper : Math.floor(this.element.clientWidth);
     if (width < 50 || width === this.width) return;
     this.width = width;
     this.draw();
@@ -64,7 +65,7 @@ export class Timeline {
   }
 
   laneMiddle(node) {
-    return this.laneTop(node) + 20;
+    return this.laneTop(node) + 26;
   }
 
   draw() {
@@ -77,7 +78,7 @@ export class Timeline {
     this.cursor = s('g', { class: 'cursor' });
     this.selection = s('rect', { class: 'selection', y: 0, height: this.height, width: 0 });
     put(this.svg, this.defs(), this.axis(), this.faults(), this.group(),
-      scenario.policies && Array.from({ length: scenario.replicas }, (_, node) => this.lane(node)),
+      Array.from({ length: scenario.replicas }, (_, node) => this.lane(node)),
       this.messages(), this.marks(), this.selection, this.cursor);
     this.moveCursor();
   }
@@ -162,36 +163,36 @@ export class Timeline {
     const top = this.laneTop(node);
     const parts = [];
     for (const [a, b, activity, term, leader] of standings) {
-      const bar = this.bar(a, b, top + 10, 20, `activity ${activity}`);
+      const bar = this.bar(a, b, top + 17, 18, `activity ${activity}`);
       if (!bar) continue;
-      parts.push(bar, this.label(a, b, top + 24, activity, term, leader));
+      parts.push(bar, this.label(a, b, top + 30, activity, term, leader));
     }
-    for (const [a, b] of leases) parts.push(this.bar(a, b, top + 4, 4, 'lease'));
+    for (const [a, b] of leases) parts.push(this.bar(a, b, top + 12, 4, 'lease'));
     if (promises) {
-      for (const [a, b] of given) parts.push(this.bar(a, b, top + 33, 3, 'promise'));
+      for (const [a, b] of given) parts.push(this.bar(a, b, top + 37, 3, 'promise'));
     }
     for (const [a, b, subjects] of overlapped(suspicions)) {
-      parts.push(this.bar(a, b, top + 39, 4, 'suspicion'));
+      parts.push(this.bar(a, b, top + 42, 4, 'suspicion'));
       const text = `suspects ${subjects.map(nodeName).join(' ')}`;
       const x1 = Math.max(kGutter, this.x(a));
       if (Math.min(this.width, this.x(b)) - x1 > text.length * 5.2 + 6) {
-        parts.push(s('text', { x: x1 + 2, y: top + 51, class: 'suspicion-label' }, text));
+        parts.push(s('text', { x: x1 + 2, y: top + 55, class: 'suspicion-label' }, text));
       }
     }
     return s('g', { class: 'lane', 'data-node': node },
-      s('text', { x: 0, y: top + 25, class: 'lane-name' }, nodeName(node)),
+      s('text', { x: 0, y: top + 30, class: 'lane-name' }, nodeName(node)),
       s('g', { 'clip-path': 'url(#plot)' }, parts.filter(Boolean)));
   }
 
   label(a, b, y, activity, term, leader) {
     const x1 = Math.max(kGutter, this.x(a));
-    const room = Math.min(this.width - kRight, this.x(b)) - x1 - 10;
+    const room = Math.min(this.width - kRight, this.x(b)) - x1 - 14;
     const long = activity === 'follower' && leader >= 0
       ? `follows ${nodeName(leader)} · term ${term}`
       : activity === 'follower' ? `no leader · term ${term}` : `${activity} · term ${term}`;
     const text = [activity === 'down' ? 'down' : long, activity === 'leader' ? `t${term}` : '']
       .find((candidate) => candidate && candidate.length * 6.1 < room);
-    return text && room > 0 ? s('text', { x: x1 + 5, y, class: `bar-label on-${activity}` }, text)
+    return text && room > 0 ? s('text', { x: x1 + (activity === 'leader' ? 12 : 5), y, class: `bar-label on-${activity}` }, text)
       : null;
   }
 
@@ -201,7 +202,8 @@ export class Timeline {
       .filter((line) => kMarks[line.kind] && line.at >= from && line.at <= until)
       .map((line) => s('path', {
         d: kMarks[line.kind].path, class: `mark ${line.kind}`,
-        transform: `translate(${this.x(line.at)} ${this.laneMiddle(line.node)})`,
+        transform: `translate(${this.x(line.at)} ` +
+          `${line.kind === 'campaign' ? this.laneTop(line.node) + 6 : this.laneMiddle(line.node)})`,
       }, s('title', {}, `${timeText(line.at)}: ${nodeName(line.node)} ${line.text}`)));
     return s('g', {}, marks);
   }
@@ -271,8 +273,11 @@ export class Timeline {
       const [a, b] = [this.timeAt(Math.min(start, x)), this.timeAt(Math.max(start, x))];
       const isDrag = event.pointerType !== 'touch' && Math.abs(x - start) > 4;
       start = null;
-      if (isDrag && b - a >= kWindowMin) this.store.set({ from: a, until: b, t: clamp(this.store.state.t, a, b) });
-      else this.store.set({ t: this.timeAt(x) });
+      if (isDrag && b - a >= kWindowMin) {
+        this.store.set({ from: a, until: b, t: clamp(this.store.state.t, a, b) });
+      } else {
+        this.store.set({ t: this.timeAt(x) });
+      }
     });
     this.svg.addEventListener('pointercancel', () => { start = null; });
     this.svg.addEventListener('pointerleave', () => { this.tip.hidden = true; });
