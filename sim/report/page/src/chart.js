@@ -12,7 +12,8 @@ class Chart {
     this.element = h('figure', {}, h('figcaption', {}, h('h3', {}, title),
       h('p', { class: 'muted small' }, note)), this.box);
     new ResizeObserver(() => this.fit()).observe(this.box);
-    onThemeChange(() => this.plot?.redraw(false));
+    // The marks of the legend take their colour when the chart is made.
+    onThemeChange(() => this.plot && this.show(this.options, this.data));
     onPrint(() => this.fit());
   }
 
@@ -25,7 +26,10 @@ class Chart {
 
   show(options, data) {
     this.plot?.destroy();
-    const width = Math.max(200, Math.floor(this.box.clientWidth) || 400);
+    this.options = options;
+    this.data = data;
+    const width = isPrinting() ? kPaper / 2 - 10
+      : Math.max(200, Math.floor(this.box.clientWidth) || 400);
     this.plot = new uPlot({ width, height: kHeight, ...options }, data, this.box);
   }
 }
