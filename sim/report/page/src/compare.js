@@ -56,7 +56,7 @@ export class Compare {
       onclick: () => this.store.set({ policy }),
     },
     h('th', { scope: 'row' }, swatch(number), h('button', { class: 'link', type: 'button' },
-      policy.name)),
+      policy.name.split('+').flatMap((part, index) => (index > 0 ? ['+', h('wbr'), part] : part)))),
     h('td', { class: 'strip', 'data-label': 'usable leader' }, strip(scenario, policy)),
     cell('available', twice(percent(quantile(available, 0.5)),
       Math.min(...available) < quantile(available, 0.5) && percent(Math.min(...available))),
