@@ -1,13 +1,13 @@
 #include "simulate.h"
 
 #include <algorithm>
-#include <fstream>
 #include <functional>
 #include <iostream>
 #include <memory>
 #include <utility>
 
-#include "vouch/scenario/trace.h"
+#include "simulate_output.h"
+#include "vouch/report/page.h"
 #include "vouch/sim/policies.h"
 
 namespace vouch::cli {
@@ -24,7 +24,7 @@ struct Request {
   bool list = false;
   bool all = false;
   bool equal_timeouts = false;
-  std::string trace;
+  OutputRequest output;
 };
 
 /// What a run did that no scenario needs to forbid: vouch must keep its rules in every run.
@@ -42,7 +42,7 @@ void add_broken_rules(const scenario::Scenario& scenario, const sim::RunResult& 
 }
 
 PolicyRuns run_policy(const scenario::Scenario& scenario, const sim::Protocol& protocol,
-                      const Request& request, scenario::JsonlTrace* trace,
+                      const Request& request, const RunOutput& output, std::size_t messages_max,
                       const std::function<void()>& ran) {
   PolicyRuns runs;
   runs.policy = protocol.name();
@@ -54,8 +54,15 @@ PolicyRuns run_policy(const scenario::Scenario& scenario, const sim::Protocol& p
   for (std::uint64_t i = 0; i < request.runs; ++i) {
     const std::uint64_t seed = request.seed + i;
     sim::RunOptions options = scenario::run_options(scenario, runs.policy, seed);
-    if (trace != nullptr) options.observers.push_back(trace);
+    options.observers = output.observers();
+    std::optional<report::Recorder> recorder;
+    if (i == 0 && !request.output.report.empty()) {
+      recorder.emplace(scenario.plan,
+                       report::Recorder::Options{.seed = seed, .messages_max = messages_max});
+      options.observers.push_back(&*recorder);
+    }
     sim::RunResult result = sim::run(protocol, scenario.plan, options);
+    if (recorder) runs.recording = recorder->finish();
     const std::string place = " (seed " + std::to_string(seed) + ")";
     if (!result.began_led) {
       runs.misses.push_back("the initial leader did not lead when the faults began" + place);
@@ -81,7 +88,7 @@ Result<std::vector<std::string>> policies_of(const Request& request) {
     }
     return request.policies;
   }
-  if (!request.trace.empty() || request.all) return std::vector<std::string>{"vouch"};
+  if (request.output.is_of_one_run() || request.all) return std::vector<std::string>{"vouch"};
   return std::vector<std::string>{"vouch", "raft", "raft+prevote+checkquorum"};
 }
 
@@ -95,10 +102,7 @@ Status check(const Request& request, const std::vector<std::string>& names,
     return Error{Errc::kBadInput, "--runs: must be in [1, " + std::to_string(kRunsMax) + "], is " +
                                       std::to_string(request.runs)};
   }
-  if (!request.trace.empty() && (names.size() != 1 || policies.size() != 1 || request.runs != 1)) {
-    return Error{Errc::kBadInput, "--trace: needs exactly one scenario, one policy and one run"};
-  }
-  return Done{};
+  return check(request.output, names.size() * policies.size() * request.runs);
 }
 
 /// The scenario's heartbeat interval and election timeout for every policy.
@@ -127,13 +131,15 @@ void print_list(std::ostream& out) {
   table.print(out);
 }
 
-Status write_trace(const std::string& path, scenario::JsonlTrace& trace) {
-  trace.finish();
-  std::ofstream file(path, std::ios::binary | std::ios::trunc);
-  file << trace.take();
-  file.close();
-  if (!file) return Error{Errc::kUnavailable, "--trace: cannot write " + path};
-  return Done{};
+/// The command that repeats the runs.
+std::string command_of(const Request& request, const std::vector<std::string>& policies) {
+  std::string command = "vouch simulate";
+  for (const std::string& name : request.scenarios)
+    command += " " + name;
+  for (const std::string& name : policies)
+    command += " --policy " + name;
+  return command + " --seed " + std::to_string(request.seed) + " --runs " +
+         std::to_string(request.runs);
 }
 
 Outcome simulate(const Request& request) {
@@ -161,27 +167,32 @@ Outcome simulate(const Request& request) {
       all.push_back({std::move(scenario), {}});
     }
   }
-  scenario::JsonlTrace trace;
+  const std::size_t messages_max = report::messages_per_recording(all.size() * policies->size());
   bool is_missed = false;
   {
-    Progress progress("simulating", all.size() * policies->size() * request.runs);
+    const std::uint64_t total = all.size() * policies->size() * request.runs;
+    Progress progress("simulating", request.output.watch ? 0 : total);
     std::uint64_t done = 0;
     for (ScenarioRuns& scenario_runs : all) {
       for (const std::string& name : *policies) {
         const auto protocol = sim::make_policy(name, scenario_runs.scenario.settings);
         if (!protocol) return protocol.error();
+        const auto output = RunOutput::create(request.output, scenario_runs.scenario, name);
+        if (!output) return output.error();
         scenario_runs.policies.push_back(run_policy(scenario_runs.scenario, **protocol, request,
-                                                    request.trace.empty() ? nullptr : &trace,
+                                                    **output, messages_max,
                                                     [&] { progress.update(++done); }));
+        if (const Status status = (*output)->finish(scenario_runs.scenario.plan.end); !status) {
+          return status.error();
+        }
         const PolicyRuns& runs = scenario_runs.policies.back();
         const bool is_pending = !scenario_runs.scenario.pending.empty();
         is_missed |= name == "vouch" && !is_pending && !runs.misses.empty();
       }
     }
   }
-  if (!request.trace.empty()) {
-    if (const Status status = write_trace(request.trace, trace); !status) return status.error();
-  }
+  const Status written = write_report(request.output, all, command_of(request, *policies));
+  if (!written) return written.error();
   request.json ? print_simulation_json(all, std::cout) : print_simulation(all, std::cout);
   return is_missed ? ExitCode::kMissed : ExitCode::kSuccess;
 }
@@ -220,8 +231,7 @@ void register_simulate(CLI::App& app, Outcome& outcome) {
                     "earlier and its lease lasts as long, Sentinel pings as often as the others\n"
                     "send. What a policy adds of its own (random parts, rounds, votes) stays.\n"
                     "Expectations are not judged: they hold for the scenario's own settings");
-  command->add_option("--trace", request->trace,
-                      "Write every event of the run to this file, one JSON object per line");
+  add_output_options(*command, request->output);
   command->callback([request, &outcome] { outcome = simulate(*request); });
 }
 

@@ -1,10 +1,12 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "command.h"
+#include "vouch/report/recording.h"
 #include "vouch/scenario/scenario.h"
 #include "vouch/sim/run.h"
 
@@ -20,7 +22,8 @@ struct PolicyRuns {
   std::vector<sim::RunResult> results;
   /// What the runs missed of what the scenario expects, each with its seed; empty: all is met.
   std::vector<std::string> misses;
-  bool is_expected = false;  ///< The scenario says something about this policy.
+  bool is_expected = false;                    ///< The scenario says something about this policy.
+  std::optional<report::Recording> recording;  ///< Of the first seed, if a report was asked for.
 };
 
 /// One scenario with the runs of every policy.

@@ -1,7 +1,7 @@
 # One table at the end of configure: what is built, and what is off and why.
 message(STATUS "")
 message(STATUS "vouch ${PROJECT_VERSION}")
-foreach(part IN ITEMS RUNTIME CLI TESTS BENCH EXAMPLES FUZZ)
+foreach(part IN ITEMS RUNTIME CLI REPORT TESTS BENCH EXAMPLES FUZZ)
   if(VOUCH_BUILD_${part})
     message(STATUS "  ${part}: on")
   else()

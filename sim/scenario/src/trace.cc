@@ -122,6 +122,18 @@ std::string_view name_of(sim::NoteKind kind) {
 
 }  // namespace
 
+std::string_view event_name(sim::Fate fate) {
+  return name_of(fate);
+}
+
+std::string_view event_name(sim::FaultKind kind) {
+  return name_of(kind);
+}
+
+std::string_view event_name(sim::NoteKind kind) {
+  return name_of(kind);
+}
+
 void JsonlTrace::moved(const sim::Engine& engine, sim::NodeIndex from, sim::NodeIndex to,
                        const sim::Payload& payload, sim::Fate fate) {
   begin(engine, name_of(fate), from);

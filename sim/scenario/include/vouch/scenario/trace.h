@@ -6,8 +6,14 @@
 
 #include "vouch/sim/engine.h"
 #include "vouch/sim/observer.h"
+#include "vouch/sim/replica.h"
 
 namespace vouch::scenario {
+
+/// The names of events in traces.
+[[nodiscard]] std::string_view event_name(sim::Fate fate);
+[[nodiscard]] std::string_view event_name(sim::FaultKind kind);
+[[nodiscard]] std::string_view event_name(sim::NoteKind kind);
 
 /// Writes down everything that happens, one JSON object per line with a fixed order of keys and
 /// integers only: byte for byte the same on every compiler.
