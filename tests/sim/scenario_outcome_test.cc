@@ -2,15 +2,16 @@
 
 #include <string>
 
+#include "tests/support/sample.h"
 #include "vouch/scenario/scenario.h"
 #include "vouch/sim/policies.h"
 
 namespace vouch::scenario {
 namespace {
 
-constexpr std::uint64_t kSeeds = 5;
+const std::uint64_t kSeeds = vouch::testing::sampled(5);
 
-class ShippedScenario : public testing::TestWithParam<std::string> {};
+class ShippedScenario : public ::testing::TestWithParam<std::string> {};
 
 TEST_P(ShippedScenario, GivesWhatItExpects) {
   const auto scenario = load_scenario(GetParam());
@@ -44,7 +45,7 @@ std::vector<std::string> shipped_names() {
   return names;
 }
 
-INSTANTIATE_TEST_SUITE_P(All, ShippedScenario, testing::ValuesIn(shipped_names()),
+INSTANTIATE_TEST_SUITE_P(All, ShippedScenario, ::testing::ValuesIn(shipped_names()),
                          [](const auto& name) { return name.param; });
 
 // A missed expectation must be seen: the same run against what it does not do.
