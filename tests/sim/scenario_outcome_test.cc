@@ -4,6 +4,7 @@
 #include <string>
 #include <utility>
 
+#include "tests/support/sample.h"
 #include "vouch/scenario/scenario.h"
 #include "vouch/sim/policies.h"
 
@@ -11,7 +12,7 @@ namespace vouch::scenario {
 namespace {
 
 /// Few, so that the test stays short. Many: `vouch simulate --all --runs 200`.
-constexpr std::uint64_t kSeeds = 2;
+const std::uint64_t kSeeds = vouch::testing::sampled(2);
 
 /// Longer ones run in the optimised program only (`vouch simulate --all`).
 constexpr Duration kLongest = std::chrono::minutes(11);
@@ -46,7 +47,7 @@ void check(Scenario scenario) {
   }
 }
 
-class ShippedScenario : public testing::TestWithParam<std::string> {};
+class ShippedScenario : public ::testing::TestWithParam<std::string> {};
 
 TEST_P(ShippedScenario, GivesWhatItExpects) {
   const auto scenarios = load_scenarios(GetParam());
@@ -66,7 +67,7 @@ std::vector<std::string> shipped_names() {
   return names;
 }
 
-INSTANTIATE_TEST_SUITE_P(All, ShippedScenario, testing::ValuesIn(shipped_names()),
+INSTANTIATE_TEST_SUITE_P(All, ShippedScenario, ::testing::ValuesIn(shipped_names()),
                          [](const auto& name) { return name.param; });
 
 // A missed expectation must be seen: the same run against what it does not do.

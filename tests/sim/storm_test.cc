@@ -4,6 +4,7 @@
 #include <chrono>
 #include <string>
 
+#include "tests/support/sample.h"
 #include "vouch/detector/rng.h"
 #include "vouch/sim/policies.h"
 #include "vouch/sim/run.h"
@@ -16,7 +17,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr std::uint64_t kSeeds = 150;
+const std::uint64_t kSeeds = testing::sampled(150);
 
 Fault random_link_fault(Rng& rng, NodeIndex replicas) {
   const auto from = static_cast<NodeIndex>(rng.below(replicas));
