@@ -132,9 +132,9 @@ TEST_F(SimulateTest, AMissedExpectationIsExitCodeOneAndSaysWhich) {
   EXPECT_NE(table.out.find("vouch missed final_leader: expected one of n1, n2, is n0"),
             std::string::npos)
       << table.out;
-  const Ran json = run_vouch({"simulate", name, "--json", "--policy", "vouch"});
-  EXPECT_EQ(json.exit_code, 1);
-  EXPECT_EQ(Json::parse(json.out)[0]["policies"][0]["misses"].size(), 2U);
+  const Ran as_json = run_vouch({"simulate", name, "--json", "--policy", "vouch"});
+  EXPECT_EQ(as_json.exit_code, 1);
+  EXPECT_EQ(Json::parse(as_json.out)[0]["policies"][0]["misses"].size(), 2U);
   // A miss of raft is told, but the exit code answers for vouch.
   scenario["expect"] = {{"vouch", {{"elections", {{"max", 0}}}}},
                         {"raft", {{"elections", {{"max", 0}}}}}};
