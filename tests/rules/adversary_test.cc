@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "tests/rules/rule_runs.h"
+#include "tests/support/sample.h"
 
 namespace vouch::testing {
 namespace {
@@ -151,7 +152,7 @@ void run_with(Lies lies, std::uint64_t seed, std::uint64_t& leaderships) {
   if (::testing::Test::HasFailure()) GTEST_FAIL() << "seed " << seed;
 }
 
-constexpr std::uint64_t kSeeds = 60;
+const std::uint64_t kSeeds = sampled(60);
 
 TEST(Adversary, FalseAnswersBreakNoSafetyRule) {
   std::uint64_t leaderships = 0;
