@@ -88,7 +88,7 @@ TEST_F(AtlasCommandTest, AllGraphsOfThree) {
 
 TEST_F(AtlasCommandTest, TheOutputDoesNotDependOnTheThreads) {
   for (const std::string what :
-       {"--replicas 4 --every 10", "--replicas 5 --sample 40", "--replicas 5 --transitions 620"}) {
+       {"--replicas 4 --every 40", "--replicas 5 --sample 12", "--replicas 3 --transitions 620"}) {
     const std::string arguments = what + " --policy vouch --policy raft+prevote ";
     for (const std::string form : {"", " --json"}) {
       const Ran one = run(arguments + "--jobs 1" + form);
@@ -101,8 +101,8 @@ TEST_F(AtlasCommandTest, TheOutputDoesNotDependOnTheThreads) {
 }
 
 TEST_F(AtlasCommandTest, StoppedAndContinuedIsTheSame) {
-  for (const std::string what : {"--replicas 4 --every 5 --policy raft --policy vouch",
-                                 "--replicas 5 --transitions 1000 --policy raft --policy vouch"}) {
+  for (const std::string what : {"--replicas 4 --every 20 --policy raft --policy vouch",
+                                 "--replicas 3 --transitions 1000 --policy raft --policy vouch"}) {
     const Ran whole = run(what + " --json");
     Ran ran = run(what + " --stop-after 17 --jobs 2 --state " + path("state"));
     EXPECT_EQ(ran.exit_code, 130);
