@@ -133,6 +133,34 @@ TEST_F(AtlasCommandTest, ASignalInterruptsIt) {
   EXPECT_LT(state["done"], 2 * 45960);
 }
 
+// vouch breaks no rule, so the state of an atlas in which it did is written by hand.
+TEST_F(AtlasCommandTest, ABrokenRuleIsNamedAndExitsWithOne) {
+  EXPECT_EQ(run("--replicas 3 --seed 4 --stop-after 35 --state state").exit_code, 130);
+  json state = json::parse(text_of(path("state")));
+  state["summaries"][0]["stuck"] = 2;
+  state["summaries"][0]["failures"] =
+      json::array({json::array({5, 2, 1, false, true, false, false, false, false, 0, 0})});
+  std::ofstream(path("broken")) << state;
+  Ran ran = run("--resume broken");
+  EXPECT_EQ(ran.exit_code, 1) << ran.err;
+  EXPECT_NE(ran.out.find("stuck in 2 graphs like\n"
+                         "  vouch atlas --replicas 3 --seed 4 --graph \"0->1 1->0\""),
+            std::string::npos)
+      << ran.out;
+
+  EXPECT_EQ(run("--replicas 3 --transitions 60 --stop-after 1 --state state").exit_code, 130);
+  state = json::parse(text_of(path("state")));
+  state["summaries"][0]["failing"] = 1;
+  state["summaries"][0]["failures"] = json::array({json::array({7, 50, 1, 1234, "two leases"})});
+  std::ofstream(path("broken")) << state;
+  ran = run("--resume broken");
+  EXPECT_EQ(ran.exit_code, 1) << ran.err;
+  EXPECT_NE(ran.out.find("seed 7: S2 at 1234 ms: two leases\n"
+                         "  vouch atlas --replicas 3 --transitions 50 --seed 7"),
+            std::string::npos)
+      << ran.out;
+}
+
 TEST_F(AtlasCommandTest, OneGraphAndOneSequence) {
   Ran ran = run("--replicas 4 --policy vouch --policy raft --graph '0->1 1->0 0->2'");
   EXPECT_EQ(ran.exit_code, 0) << ran.err;
