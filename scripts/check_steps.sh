@@ -12,6 +12,7 @@ describe_step() {
     headers) echo "each public header compiles alone" ;;
     package) echo "the installed package works with CMake and pkg-config" ;;
     release) echo "the program, benchmarks and examples, optimised" ;;
+    atlas) echo "every graph of three and four replicas, one class in 20 of five, random transitions" ;;
     asan) echo "the tests under AddressSanitizer and UndefinedBehaviorSanitizer: one seed in $asan_sample, not those labelled slow (dev runs all)" ;;
     tsan) echo "the tests labelled threads under ThreadSanitizer" ;;
     clang) echo "Debug with clang++, warnings are errors, the program and the tests of the core" ;;
@@ -55,6 +56,14 @@ step_package() {
 step_release() {
   scripts/build
   cmake --build --preset release --target bench/all examples/all
+}
+
+step_atlas() {
+  scripts/build
+  local replicas
+  for replicas in 3 4; do build/release/vouch atlas --replicas "$replicas"; done
+  build/release/vouch atlas --replicas 5 --every 20
+  for replicas in 3 5 7; do build/release/vouch atlas --replicas "$replicas" --transitions 2000; done
 }
 
 step_asan() {
@@ -114,6 +123,8 @@ run_determinism_sample() (
   for scenario in s01 s05 s10; do
     "$program" simulate "$scenario" --policy vouch --trace "$scenario.jsonl" >"$scenario.txt"
   done
+  "$program" atlas --replicas 3 --policy vouch --policy raft --json >atlas.json
+  "$program" atlas --replicas 4 --transitions 100 --json >transitions.json
   awk 'BEGIN {
     print "arrival_s"
     for (i = 0; i < 3000; ++i) {

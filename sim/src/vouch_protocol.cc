@@ -47,7 +47,10 @@ struct Sink {
   NodeId& leader;
 
   void operator()(const Send& send) {
-    context.send<VouchMessage>(send.to, std::in_place_index<0>, send.message);
+    // By its alternative: copying the variant would copy as much as the largest message has.
+    std::visit(
+        [&](const auto& m) { context.send<VouchMessage>(send.to, std::in_place_index<0>, m); },
+        send.message);
     if (!context.is_observed()) return;
     const auto* reply = std::get_if<ConfirmReply>(&send.message);
     if (reply != nullptr && reply->answer == Answer::kConsent) {

@@ -81,17 +81,17 @@ TEST(Atlas, VouchIsRightInAll4096GraphsOfFour) {
   expect_clean(summary, 4);
 }
 
-// Every 150th class here, every 20th in the check, all of them by `vouch atlas --replicas 5`.
+// Every 300th class here, every 20th in the check, all of them by `vouch atlas --replicas 5`.
 TEST(Atlas, VouchIsRightInASampleOfTheGraphsOfFive) {
   const auto protocol = make_policy("vouch", {.replicas = 5});
   const AtlasOptions options = options_of("vouch", 5);
   const auto classes = graph_classes(5);
   AtlasSummary summary;
-  for (std::size_t i = 0; i < classes.size(); i += 150)
+  for (std::size_t i = 0; i < classes.size(); i += 300)
     summary.add(try_graph(**protocol, classes[i], options));
-  EXPECT_GT(summary.kept, 500U);
-  EXPECT_GT(summary.recoverable, 500U);
-  EXPECT_GT(summary.hopeless, 500U);
+  EXPECT_GT(summary.kept, 200U);
+  EXPECT_GT(summary.recoverable, 200U);
+  EXPECT_GT(summary.hopeless, 200U);
   expect_clean(summary, 5);
   // One lease, two confirmation windows and two round trips (rule L2).
   const MonitorConfig config{};
@@ -102,11 +102,11 @@ TEST(Atlas, VouchIsRightInRandomGraphsOfSeven) {
   const auto protocol = make_policy("vouch", {.replicas = 7});
   const AtlasOptions options = options_of("vouch", 7);
   AtlasSummary summary;
-  for (const GraphClass& graph : sample_graphs(7, 60, 1))
+  for (const GraphClass& graph : sample_graphs(7, 24, 1))
     summary.add(try_graph(**protocol, graph, options));
-  EXPECT_GT(summary.kept, 5U);
-  EXPECT_GT(summary.recoverable, 5U);
-  EXPECT_GT(summary.hopeless, 5U);
+  EXPECT_GT(summary.kept, 2U);
+  EXPECT_GT(summary.recoverable, 2U);
+  EXPECT_GT(summary.hopeless, 2U);
   expect_clean(summary, 7);
 }
 
