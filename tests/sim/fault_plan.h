@@ -56,7 +56,8 @@ class FaultPlan {
 template <typename ReplicaType>
 class CommitsAgree final : public Observer {
  public:
-  void stepped(const Engine& engine, NodeIndex node) override {
+  // Whenever something moves: `stepped` comes only when a status has changed.
+  void moved(const Engine& engine, NodeIndex, NodeIndex node, const Payload&, Fate) override {
     const auto& replica = static_cast<const ReplicaType&>(engine.replica(node));
     const std::uint64_t commit = replica.commit();
     if (commit > most_) most_ = commit;

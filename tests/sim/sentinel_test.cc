@@ -26,7 +26,8 @@ class Masters final : public Observer {
  public:
   explicit Masters(TrueTime at) : at_(at) {}
 
-  void stepped(const Engine& engine, NodeIndex) override {
+  // Whenever something moves: `stepped` comes only when a status has changed.
+  void moved(const Engine& engine, NodeIndex, NodeIndex, const Payload&, Fate) override {
     lost_ = 0;
     for (NodeIndex node = 0; node < engine.size(); ++node) {
       lost_ += static_cast<const SentinelReplica&>(engine.replica(node)).lost();
