@@ -7,6 +7,7 @@
 #include <chrono>
 #include <cstdint>
 #include <memory>
+#include <queue>
 #include <string_view>
 #include <vector>
 
@@ -121,6 +122,43 @@ void bare_heartbeats(benchmark::State& state) {
 }
 BENCHMARK(bare_heartbeats);
 
+/// The same with the plainest heap that there is, the binary one of the standard library.
+void bare_binary_heap(benchmark::State& state) {
+  struct Due {
+    std::int64_t at;
+    std::uint64_t slot;
+  };
+  const auto later = [](const Due& a, const Due& b) { return a.at > b.at; };
+  std::priority_queue<Due, std::vector<Due>, decltype(later)> heap(later);
+  Rng rng(1);
+  std::int64_t events = 0;
+  for (std::uint64_t node = 0; node < kNodes; ++node)
+    heap.push({rng.between(0, 100'000'000), node});
+  std::int64_t end = 0;
+  std::array<std::uint64_t, kNodes> heard{};
+  for (auto _ : state) {
+    end += 1'000'000'000;
+    while (heap.top().at < end) {
+      const Due due = heap.top();
+      heap.pop();
+      ++events;
+      if (due.slot >= kNodes) {
+        ++heard[due.slot % kNodes];
+        continue;
+      }
+      heap.push({due.at + 100'000'000, due.slot});
+      for (std::uint64_t to = 0; to < kNodes; ++to) {
+        if (to != due.slot) heap.push({due.at + 200'000 + rng.between(0, 300'000), kNodes + to});
+      }
+    }
+    benchmark::DoNotOptimize(heard);
+  }
+  state.counters["cluster_seconds"] =
+      benchmark::Counter(static_cast<double>(state.iterations()), benchmark::Counter::kIsRate);
+  state.SetItemsProcessed(events);
+}
+BENCHMARK(bare_binary_heap);
+
 /// Five replicas of a policy with a leader, nothing failing. `range(0)`: with the checks or
 /// without.
 void cluster(benchmark::State& state, std::string_view policy) {
@@ -130,8 +168,8 @@ void cluster(benchmark::State& state, std::string_view policy) {
   Checker checker({.consent_limit = consent_limit(settings.vouch)});
   Engine engine(**protocol, {.replicas = kNodes, .initial_leader = NodeId{1}});
   if (state.range(0) != 0) {
-    engine.observe(measures);
-    engine.observe(checker);
+    engine.observe(measures, Watch::kReplicas);
+    engine.observe(checker, Watch::kReplicas);
   }
   engine.start();
   engine.run_until(kStart + 5s);

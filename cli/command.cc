@@ -10,6 +10,9 @@
 namespace vouch::cli {
 namespace {
 
+/// Between two lines about the progress of something long.
+constexpr std::chrono::seconds kLineEvery{10};
+
 /// Characters of UTF-8 text: every byte but continuation bytes begins one.
 std::size_t width_of(const std::string& text) {
   return static_cast<std::size_t>(std::count_if(text.begin(), text.end(), [](char c) {
@@ -82,15 +85,26 @@ std::string short_text(double value, int significant) {
 }
 
 Progress::Progress(std::string label, std::uint64_t total)
-    : label_(std::move(label)), total_(total), on_terminal_(::isatty(STDERR_FILENO) == 1) {}
+    : label_(std::move(label)),
+      total_(total),
+      on_terminal_(::isatty(STDERR_FILENO) == 1),
+      line_at_(std::chrono::steady_clock::now() + kLineEvery) {}
 
 Progress::~Progress() {
   if (on_terminal_ && percent_ != UINT64_MAX) std::cerr << "\r\x1b[K" << std::flush;
 }
 
 void Progress::update(std::uint64_t done) {
-  if (!on_terminal_ || total_ == 0) return;
+  if (total_ == 0) return;
   const std::uint64_t percent = std::min<std::uint64_t>(100, done * 100 / total_);
+  if (!on_terminal_) {
+    const auto now = std::chrono::steady_clock::now();
+    if (now < line_at_) return;
+    line_at_ = now + kLineEvery;
+    std::cerr << label_ << ": " << done << " of " << total_ << " (" << percent << " %)"
+              << std::endl;
+    return;
+  }
   if (percent == percent_) return;
   percent_ = percent;
   const auto filled = static_cast<std::size_t>(percent * 30 / 100);

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <CLI/CLI.hpp>
+#include <chrono>
 #include <cstdint>
 #include <iosfwd>
 #include <string>
@@ -15,6 +16,7 @@ enum class ExitCode : int {
   kSuccess = 0,
   kMissed = 1,  ///< It ran, and the answer is "no": an expected outcome was missed.
   kError = 2,   ///< Bad use, bad input or trouble outside; one line on standard error says what.
+  kInterrupted = 130,  ///< By the user, as a shell says it; what was done can be continued.
 };
 
 /// How a command ended. An Error becomes the line `vouch: error: ...` and exit code 2.
@@ -58,7 +60,8 @@ class Table {
 /// `value` with so many significant digits and without trailing zeros.
 [[nodiscard]] std::string short_text(double value, int significant);
 
-/// A bar on standard error while something long runs. Silent where that is not a terminal.
+/// A bar on standard error while something long runs; where that is not a terminal, a line now and
+/// then.
 class Progress {
  public:
   /// `total` in any unit; 0 if unknown, and then nothing is drawn.
@@ -67,7 +70,7 @@ class Progress {
   Progress& operator=(const Progress&) = delete;
   ~Progress();
 
-  /// Draws anew when the percentage has changed.
+  /// Draws anew when the percentage has changed, or writes a line when the last was long ago.
   void update(std::uint64_t done);
 
  private:
@@ -75,6 +78,7 @@ class Progress {
   std::uint64_t total_;
   std::uint64_t percent_ = UINT64_MAX;
   bool on_terminal_;
+  std::chrono::steady_clock::time_point line_at_;
 };
 
 }  // namespace vouch::cli

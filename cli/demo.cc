@@ -39,7 +39,7 @@ std::string in_words(const LogLine& line) {
     return "has not heard n" + f["peer"].dump() + " in time and suspects it";
   }
   if (line.event == "vouched") {
-    return "drops it: " + nodes_text(f["via"]) + " prove that n" + f["leader"].dump() +
+    return "drops the suspicion: " + nodes_text(f["via"]) + " prove that n" + f["leader"].dump() +
            " holds its quorum for another " + fixed_text(f.value("until_ms", 0.0), 0) + " ms";
   }
   if (line.event == "campaign") return "has the consent of a quorum: campaigns";
@@ -96,7 +96,8 @@ Result<std::uint32_t> await_leader(DemoCluster& cluster, std::uint32_t without,
 }
 
 Status show_failover(DemoCluster& cluster, std::uint32_t& leader) {
-  title("2. The leader n" + std::to_string(leader) + " is killed (SIGKILL)");
+  title("2. The leader n" + std::to_string(leader) +
+        " is killed (SIGKILL); times count from the kill");
   std::vector<LogLine> seen;
   const std::uint32_t dead = leader;
   const std::int64_t killed_ns = cluster.kill_node(dead);
@@ -118,7 +119,7 @@ Status show_cut(DemoCluster& cluster, std::uint32_t leader, std::uint32_t dead) 
   while (follower == leader || follower == dead)
     ++follower;
   title("3. The link n" + std::to_string(leader) + " -> n" + std::to_string(follower) +
-        " is cut, in this direction only");
+        " is cut, in this direction only; times count from the cut");
   std::cout << "  vouch drill --control n" << leader << ".sock cut-out " << follower << "\n"
             << std::flush;
   static_cast<void>(cluster.read_logs());
@@ -152,7 +153,7 @@ Status show_cut(DemoCluster& cluster, std::uint32_t leader, std::uint32_t dead) 
 
 Status run_demo() {
   DemoCluster cluster(kNodes);
-  title("1. Five daemons on this machine elect a leader");
+  title("1. Five daemons on this machine elect a leader; times count from the first start");
   if (Status started = cluster.start(); !started) return started;
   std::vector<LogLine> seen;
   Result<std::uint32_t> leader = await_leader(cluster, 0, seen, nullptr);

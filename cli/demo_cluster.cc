@@ -34,29 +34,39 @@ Error trouble(const std::string& what) {
   return Error{Errc::kUnavailable, what + ": " + std::strerror(errno)};
 }
 
-/// Ports that nobody uses now. Held all at once, so that they differ; a daemon whose port was taken
-/// in between says so.
-Result<std::vector<std::uint16_t>> free_ports(std::size_t count) {
-  std::vector<int> sockets;
-  std::vector<std::uint16_t> ports;
+/// A UDP socket on 127.0.0.1 that the system gave a port. It is handed to the daemon, so that the
+/// port belongs to somebody from the first moment and no other program can take it in between.
+struct HeldPort {
+  int descriptor = -1;
+  std::uint16_t port = 0;
+};
+
+void close_all(std::vector<HeldPort>& held) {
+  for (HeldPort& one : held) {
+    if (one.descriptor >= 0) close(one.descriptor);
+    one.descriptor = -1;
+  }
+}
+
+Result<std::vector<HeldPort>> hold_ports(std::size_t count) {
+  std::vector<HeldPort> held;
   for (std::size_t i = 0; i < count; ++i) {
-    const int one = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    HeldPort& one = held.emplace_back();
+    one.descriptor = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
     sockaddr_in address{};
     address.sin_family = AF_INET;
     address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     socklen_t size = sizeof address;
-    sockets.push_back(one);
-    if (one < 0 || bind(one, reinterpret_cast<sockaddr*>(&address), size) != 0 ||
-        getsockname(one, reinterpret_cast<sockaddr*>(&address), &size) != 0) {
-      break;
+    auto* const any = reinterpret_cast<sockaddr*>(&address);
+    if (one.descriptor < 0 || bind(one.descriptor, any, size) != 0 ||
+        getsockname(one.descriptor, any, &size) != 0) {
+      const Error error = trouble("no free UDP port on 127.0.0.1");
+      close_all(held);
+      return error;
     }
-    ports.push_back(ntohs(address.sin_port));
+    one.port = ntohs(address.sin_port);
   }
-  for (const int one : sockets) {
-    if (one >= 0) close(one);
-  }
-  if (ports.size() < count) return trouble("no free UDP port on 127.0.0.1");
-  return ports;
+  return held;
 }
 
 }  // namespace
@@ -87,15 +97,21 @@ Status DemoCluster::start() {
   std::string name = (std::filesystem::temp_directory_path() / "vouch-demo-XXXXXX").string();
   if (mkdtemp(name.data()) == nullptr) return trouble("no temporary folder");
   folder_ = name;
-  Result<std::vector<std::uint16_t>> ports = free_ports(pids_.size());
-  if (!ports) return ports.error();
-  for (std::uint32_t node = 1; node <= pids_.size(); ++node) {
-    if (Status written = write_config(node, *ports); !written) return written;
+  Result<std::vector<HeldPort>> held = hold_ports(pids_.size());
+  if (!held) return held.error();
+  std::vector<std::uint16_t> ports;
+  for (const HeldPort& one : *held)
+    ports.push_back(one.port);
+  Status started = Done{};
+  for (std::uint32_t node = 1; node <= pids_.size() && started; ++node) {
+    started = write_config(node, ports);
   }
-  for (std::uint32_t node = 1; node <= pids_.size(); ++node) {
-    if (Status spawned = spawn(node); !spawned) return spawned;
+  for (std::uint32_t node = 1; node <= pids_.size() && started; ++node) {
+    started = spawn(node, (*held)[node - 1].descriptor);
   }
-  return Done{};
+  // From here on a daemon alone has its socket: when it dies, its port is closed.
+  close_all(*held);
+  return started;
 }
 
 Status DemoCluster::write_config(std::uint32_t node,
@@ -118,17 +134,23 @@ Status DemoCluster::write_config(std::uint32_t node,
   return Done{};
 }
 
-Status DemoCluster::spawn(std::uint32_t node) {
+Status DemoCluster::spawn(std::uint32_t node, int bound_socket) {
   const std::string config = file(node, ".json");
   const std::string log = file(node, ".log");
-  std::string words[] = {"vouch", "node", "--config", config, "--log", log};
+  std::string words[] = {"vouch", "node", "--config",    config,
+                         "--log", log,    "--listen-fd", std::to_string(bound_socket)};
   std::vector<char*> arguments;
   for (std::string& word : words)
     arguments.push_back(word.data());
   arguments.push_back(nullptr);
+  // To its own number: this leaves the socket open in the daemon, and only this one.
+  posix_spawn_file_actions_t actions;
+  posix_spawn_file_actions_init(&actions);
+  posix_spawn_file_actions_adddup2(&actions, bound_socket, bound_socket);
   pid_t pid = -1;
   const int failed =
-      posix_spawn(&pid, "/proc/self/exe", nullptr, nullptr, arguments.data(), environ);
+      posix_spawn(&pid, "/proc/self/exe", &actions, nullptr, arguments.data(), environ);
+  posix_spawn_file_actions_destroy(&actions);
   if (failed != 0) {
     errno = failed;
     return trouble("a daemon cannot be started");

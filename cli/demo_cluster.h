@@ -51,7 +51,7 @@ class DemoCluster {
  private:
   [[nodiscard]] Status write_config(std::uint32_t node,
                                     const std::vector<std::uint16_t>& ports) const;
-  [[nodiscard]] Status spawn(std::uint32_t node);
+  [[nodiscard]] Status spawn(std::uint32_t node, int bound_socket);
   [[nodiscard]] std::filesystem::path file(std::uint32_t node, const char* ending) const;
 
   std::filesystem::path folder_;

@@ -2,6 +2,7 @@
 
 #include <array>
 
+#include "atlas.h"
 #include "command.h"
 #include "demo.h"
 #include "evaluate.h"
@@ -17,7 +18,7 @@ constexpr std::array kCommands = {
     RegisterCommand{register_status},   RegisterCommand{register_drain},
     RegisterCommand{register_drill},    RegisterCommand{register_record},
     RegisterCommand{register_evaluate}, RegisterCommand{register_simulate},
-    RegisterCommand{register_version},
+    RegisterCommand{register_atlas},    RegisterCommand{register_version},
 };
 
 int run(int argc, char** argv) {

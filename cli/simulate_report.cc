@@ -26,6 +26,9 @@ constexpr Column kColumns[] = {
 /// Misses printed per policy; the rest is counted.
 constexpr std::size_t kMissesShown = 8;
 
+/// With more scenarios than this only those are named below the table that have something to say.
+constexpr std::size_t kTitlesShown = 12;
+
 std::vector<std::int64_t> values_of(Measure measure, const PolicyRuns& runs, std::size_t replicas) {
   std::vector<std::int64_t> values;
   for (const sim::RunResult& result : runs.results) {
@@ -43,7 +46,10 @@ std::string cell(const std::vector<std::int64_t>& values) {
   return std::to_string(median) + " (" + std::to_string(values.back()) + ")";
 }
 
-std::string verdict(const PolicyRuns& runs) {
+std::string verdict(const scenario::Scenario& scenario, const PolicyRuns& runs) {
+  if (!scenario.pending.empty() && runs.policy == "vouch") {
+    return runs.misses.empty() ? "pending, but PASSES" : "pending";
+  }
   if (!runs.misses.empty()) return "MISSED";
   return runs.is_expected || runs.policy == "vouch" ? "as expected" : "-";
 }
@@ -83,12 +89,13 @@ void print_simulation(const std::vector<ScenarioRuns>& all, std::ostream& out) {
   for (const ScenarioRuns& scenario_runs : all) {
     bool is_first = true;
     for (const PolicyRuns& runs : scenario_runs.policies) {
-      std::vector<std::string> cells = {is_first ? scenario_runs.scenario.name : "", runs.policy};
+      std::vector<std::string> cells = {is_first ? scenario_runs.scenario.label() : "",
+                                        runs.policy};
       for (const Column& column : kColumns) {
         cells.push_back(
             cell(values_of(column.measure, runs, scenario_runs.scenario.plan.replicas)));
       }
-      cells.push_back(verdict(runs));
+      cells.push_back(verdict(scenario_runs.scenario, runs));
       table.add_row(std::move(cells));
       is_first = false;
     }
@@ -96,7 +103,13 @@ void print_simulation(const std::vector<ScenarioRuns>& all, std::ostream& out) {
   table.print(out);
   out << '\n';
   for (const ScenarioRuns& scenario_runs : all) {
-    out << scenario_runs.scenario.name << ": " << scenario_runs.scenario.title << '\n';
+    const scenario::Scenario& scenario = scenario_runs.scenario;
+    const bool is_quiet = scenario.pending.empty() &&
+                          std::all_of(scenario_runs.policies.begin(), scenario_runs.policies.end(),
+                                      [](const PolicyRuns& runs) { return runs.misses.empty(); });
+    if (is_quiet && all.size() > kTitlesShown) continue;
+    out << scenario.label() << ": " << scenario.title << '\n';
+    if (!scenario.pending.empty()) out << "  pending: " << scenario.pending << '\n';
     for (const PolicyRuns& runs : scenario_runs.policies) {
       const std::size_t shown = std::min(runs.misses.size(), kMissesShown);
       for (std::size_t i = 0; i < shown; ++i) {
@@ -121,7 +134,10 @@ void print_simulation_json(const std::vector<ScenarioRuns>& all, std::ostream& o
       policies.push_back(json_of(runs, scenario_runs.scenario.plan.replicas));
     }
     document.push_back({{"scenario", scenario_runs.scenario.name},
+                        {"variant", scenario_runs.scenario.variant},
                         {"title", scenario_runs.scenario.title},
+                        {"class", to_string(scenario_runs.scenario.outcome)},
+                        {"pending", scenario_runs.scenario.pending},
                         {"replicas", scenario_runs.scenario.plan.replicas},
                         {"policies", policies}});
   }

@@ -84,9 +84,10 @@ Watch::~Watch() {
   std::signal(SIGTERM, SIG_DFL);
 }
 
-void Watch::stepped(const sim::Engine& engine, sim::NodeIndex node) {
+void Watch::stepped(const sim::Engine& engine, sim::NodeIndex node,
+                    const sim::ReplicaStatus& status) {
   advance(engine);
-  lanes_.stepped(engine, node);
+  lanes_.stepped(engine, node, status);
   look(engine, node);
 }
 

@@ -28,7 +28,13 @@ class Watch final : public sim::Observer, private report::LaneSink {
   /// Gives the terminal back.
   ~Watch();
 
-  void stepped(const sim::Engine& engine, sim::NodeIndex node) override;
+  void stepped(const sim::Engine& engine, sim::NodeIndex node,
+               const sim::ReplicaStatus& status) override;
+  /// Every message is a sign that time has passed.
+  void moved(const sim::Engine& engine, sim::NodeIndex, sim::NodeIndex, const sim::Payload&,
+             sim::Fate) override {
+    advance(engine);
+  }
   void noted(const sim::Engine& engine, sim::NodeIndex node, const sim::Note& note) override;
   void faulted(const sim::Engine& engine, const sim::Fault& fault) override;
 

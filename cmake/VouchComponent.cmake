@@ -100,3 +100,15 @@ function(vouch_program name)
   endif()
   vouch_warnings(${name})
 endfunction()
+
+# vouch_unity(TARGET GROUP SOURCES...): with VOUCH_UNITY these sources of TARGET are one compile unit.
+# JSON, Asio and CLI11 are read and instantiated once for all of them, which is most of what such a
+# file costs. A source that no group names is compiled alone, so a new file needs nothing here. Units
+# share one anonymous namespace: a name that two files of a group define does not compile; put one
+# of them into another group. The presets that warn (dev) and lint (tidy) compile every file alone.
+function(vouch_unity target group)
+  if(VOUCH_UNITY)
+    set_source_files_properties(${ARGN} PROPERTIES UNITY_GROUP ${group})
+    set_target_properties(${target} PROPERTIES UNITY_BUILD ON UNITY_BUILD_MODE GROUP)
+  endif()
+endfunction()

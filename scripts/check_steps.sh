@@ -1,6 +1,9 @@
 # shellcheck shell=bash
 # The steps of scripts/check. Each is a function that fails if what it checks does not hold.
 
+# The sanitizers look for what a seed is unlikely to be alone in: they run one in so many.
+readonly asan_sample=5
+
 describe_step() {
   case "$1" in
     setup) echo "install what is missing" ;;
@@ -9,18 +12,24 @@ describe_step() {
     headers) echo "each public header compiles alone" ;;
     package) echo "the installed package works with CMake and pkg-config" ;;
     release) echo "the program, benchmarks and examples, optimised" ;;
-    asan) echo "all tests under AddressSanitizer and UndefinedBehaviorSanitizer" ;;
+    asan) echo "the tests under AddressSanitizer and UndefinedBehaviorSanitizer: one seed in $asan_sample, not those labelled slow (dev runs all)" ;;
     tsan) echo "the tests labelled threads under ThreadSanitizer" ;;
     clang) echo "Debug with clang++, warnings are errors, the program and the tests of the core" ;;
     determinism) echo "equal inputs give equal bytes: g++ Debug, g++ optimised, clang++ Debug" ;;
     tidy) echo "clang-tidy over the core and the simulator" ;;
     tidy_edges) echo "clang-tidy over the runtime, scenario files and the program (slow, not part of the whole check)" ;;
     analyze) echo "clang's static analyzer over the same files (slow, not part of the whole check)" ;;
-    fuzz) echo "each fuzz target for ${VOUCH_FUZZ_SECONDS:-10} s" ;;
+    fuzz) echo "what fuzzing found before, a canary that must be found, and each target for ${VOUCH_FUZZ_SECONDS:-10} s" ;;
   esac
 }
 
-configure() { cmake --preset "$1" -Wno-dev; }
+# configure PRESET. From nothing dev compiles in groups too, which is much quicker; a build/dev that is
+# there stays as its developer has it.
+configure() {
+  local groups=()
+  if [ "$1" = dev ] && [ ! -e build/dev/CMakeCache.txt ]; then groups=(-DVOUCH_UNITY=ON); fi
+  cmake --preset "$1" -Wno-dev "${groups[@]}"
+}
 
 step_setup() { scripts/setup; }
 
@@ -51,7 +60,7 @@ step_release() {
 step_asan() {
   configure asan
   cmake --build --preset asan
-  ctest --preset asan
+  VOUCH_SAMPLE=$asan_sample ctest --preset asan -LE slow
 }
 
 step_tsan() {
@@ -137,7 +146,7 @@ step_analyze() { run_clang_tidy "$tidy_core" '--checks=-*,clang-analyzer-core.*,
 # is not looked at again.
 run_clang_tidy() {
   local files=$1 options=${2:-}
-  configure clang
+  configure tidy
   local tidy cache=build/check/tidy
   tidy=$(command -v clang-tidy-14 || command -v clang-tidy)
   mkdir -p "$cache"
@@ -148,29 +157,36 @@ run_clang_tidy() {
   export tidy cache everything options
   find detector probe quorum_check sim cli examples -name '*.cc' -print0 | grep -zE "$files" | sort -z |
     xargs -0 -r -n 1 -P "$(nproc)" bash -euo pipefail -c '
-      grep -qF "/$0\"" build/clang/compile_commands.json || exit 0
+      grep -qF "/$0\"" build/tidy/compile_commands.json || { echo "$0 is no part of the build"; exit 1; }
       passed=$cache/$(sha256sum "$0" - <<<"$everything" | sha256sum | cut -d " " -f 1)
       test -e "$passed" && exit 0
       started=$SECONDS
-      "$tidy" -p build/clang --quiet ${options:+"$options"} "$0"
+      "$tidy" -p build/tidy --quiet ${options:+"$options"} "$0"
       printf "%s: passed in %d s\n" "$0" $((SECONDS - started))
       touch "$passed"'
 }
 
-# libFuzzer writes what it found into build/fuzz; the committed corpus is only read.
+# First what was found before, and the canary, whose bug must be found; then the search for more.
+# libFuzzer writes what it finds into build/fuzz; the committed corpus is only read.
 step_fuzz() {
   configure fuzz
   cmake --build --preset fuzz --target tests/fuzz/all
+  ctest --preset fuzz -L fuzz_first
   local target name corpus
   for target in build/fuzz/*_fuzz; do
     test -x "$target" || { echo "no fuzz target was built"; return 1; }
     name=$(basename "$target")
     corpus=build/fuzz/corpus/$name
     mkdir -p "$corpus" build/fuzz/found
-    local folders=("$corpus")
-    if [ -d "tests/fuzz/corpus/$name" ]; then folders+=("tests/fuzz/corpus/$name"); fi
-    echo "$name"
-    "$target" -max_total_time="${VOUCH_FUZZ_SECONDS:-10}" -timeout=5 -rss_limit_mb=2048 \
-      -print_final_stats=1 -artifact_prefix=build/fuzz/found/ "${folders[@]}"
-  done
+    if [ -d "tests/fuzz/corpus/$name" ]; then corpus+=" tests/fuzz/corpus/$name"; fi
+    echo "$target $corpus"
+  done | xargs -P "$(nproc)" -d '\n' -n 1 bash -euo pipefail -c '
+    read -ra words <<<"$0"
+    log=build/fuzz/$(basename "${words[0]}").log
+    failed=0
+    "${words[0]}" -max_total_time="${VOUCH_FUZZ_SECONDS:-10}" -timeout=5 -rss_limit_mb=2048 \
+      -print_final_stats=1 -artifact_prefix=build/fuzz/found/ "${words[@]:1}" >"$log" 2>&1 || failed=1
+    printf "%s\n" "${words[0]}"
+    tail -n 60 "$log"
+    exit $failed'
 }

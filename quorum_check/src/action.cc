@@ -38,6 +38,8 @@ std::string_view to_string(StandDownReason reason) {
       return "draining";
     case StandDownReason::kResigned:
       return "resigned";
+    case StandDownReason::kStalling:
+      return "stalling";
   }
   return "invalid";
 }

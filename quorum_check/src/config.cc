@@ -90,6 +90,9 @@ Status check_times(const MonitorConfig& config) {
   using std::chrono::microseconds;
   using std::chrono::milliseconds;
   const Duration lease = config.lease;
+  if (config.padded_every > 1000) {
+    return broken("padded_every", "in [0, 1000]", std::to_string(config.padded_every));
+  }
   if (config.clock_drift_ppm > 100'000) {
     return broken("clock_drift_ppm", "in [0, 100000]", std::to_string(config.clock_drift_ppm));
   }
@@ -113,6 +116,11 @@ Status check_times(const MonitorConfig& config) {
       {"stall_limit", config.stall_limit, config.heartbeat_interval, hours(1),
        "in [heartbeat_interval = " + in_ms(config.heartbeat_interval) + ", 1 h]"},
       {"progress_timeout", config.progress_timeout, Duration::zero(), hours(1), "in [0, 1 h]"},
+      {"worker_interval", config.worker_interval, Duration::zero(), config.progress_timeout / 2,
+       "in [0, progress_timeout / 2 = " + in_ms(config.progress_timeout / 2) + "]"},
+      {"hold_off", config.hold_off, Duration::zero(), hours(1), "in [0, 1 h]"},
+      {"stall_window", config.stall_window, Duration::zero(), hours(24), "in [0, 24 h]"},
+      {"boot_promise", config.boot_promise, Duration::zero(), hours(1), "in [0, 1 h]"},
   };
   for (const auto& rule : rules) {
     Status checked = check_range(rule.field, rule.value, rule.low, rule.high, rule.rule);

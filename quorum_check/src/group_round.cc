@@ -16,13 +16,15 @@ Duration granted_hold(const Core& core, const ConfirmRequest& request) {
 
 void GroupWatch::step(Core& core) {
   if (leads_) {
-    if (core.now >= lease_until()) {
+    if (core.now >= lease_until_) {
       // Right after an own pause acknowledgements may still wait in a buffer. Until they are read
       // the lease is not held, but not given up either.
       if (core.now < core.drain_until) return;
       stand_down(core, StandDownReason::kLeaseLapsed);
     } else if (core.now >= stuck_at(core)) {
       stand_down(core, StandDownReason::kNoProgress);
+    } else if (!may_lead_ && best_candidate(core, kNoSlot) != kNoSlot) {
+      stand_down(core, StandDownReason::kDraining);
     } else {
       return;
     }
@@ -137,7 +139,7 @@ void GroupWatch::handle_request(Core& core, Slot from, const ConfirmRequest& req
     reply.leader_incarnation = core.peers[leader_].incarnation;
   }
   if (lease_held(core.now)) {
-    reply.evidence = to_wire(remaining(lease_until(), core.now));
+    reply.evidence = to_wire(remaining(lease_until_, core.now));
     reply.leader_incarnation = core.config.incarnation;
   } else if (evidence_.leader != kNoSlot && evidence_.leader == leader_ &&
              evidence_.term == term_ && evidence_.leader != from) {
@@ -156,9 +158,10 @@ void GroupWatch::handle_request(Core& core, Slot from, const ConfirmRequest& req
 }
 
 Answer GroupWatch::judge(Core& core, Slot from, const ConfirmRequest& request, Slot best) {
-  if (!voters_.contains(self_) || !voters_.contains(from) || request.epoch != epoch_) {
-    return Answer::kNotVoter;
-  }
+  // The asker counts the answers by its own configuration. A newer one than ours decides itself who
+  // votes in it; an older one that we know to be replaced elects nobody any more.
+  const bool both_vote = voters_.contains(self_) && voters_.contains(from);
+  if (request.epoch < epoch_ || (request.epoch == epoch_ && !both_vote)) return Answer::kNotVoter;
   if (lease_held(core.now)) return Answer::kLeading;
   if (request.term < term_) return Answer::kNewerTerm;
   if (core.sick()) return Answer::kSick;
@@ -327,6 +330,7 @@ void GroupWatch::record_decision(Core& core, const DecisionInput& input,
   for (Slot slot = 0; slot < core.roster.size(); ++slot) {
     if (named.contains(slot)) decision.via.push(core.roster.node(slot));
   }
+  if (decided.verdict == Verdict::kNoElectableCandidate) name_obstacles(core, decision);
   ++core.counters.decisions;
   core.out.push(decision);
   if (decided.verdict != Verdict::kSuppress || round_.subject() == kNoSlot) return;
@@ -337,9 +341,27 @@ void GroupWatch::record_decision(Core& core, const DecisionInput& input,
   if (vouched.via.count > 0) core.out.push(vouched);
 }
 
+/// Why nobody is electable: those with a quorum and those with the log are not the same (the
+/// constrained election), or may not lead.
+void GroupWatch::name_obstacles(const Core& core, Decision& decision) const {
+  LogPosition longest = log_;
+  voters_.all().for_each([&](Slot slot) {
+    if (slot != self_) longest = std::max(longest, views_[slot].candidacy.log);
+  });
+  voters_.all().for_each([&](Slot slot) {
+    const Candidacy known = slot == self_ ? own_candidacy(core) : views_[slot].candidacy;
+    const bool is_heard = slot == self_ || core.peers[slot].state == PeerState::kTrusted;
+    if (known.reaches_quorum && is_heard) decision.with_quorum.push(core.roster.node(slot));
+    if (known.log == longest) decision.with_log.push(core.roster.node(slot));
+  });
+}
+
 Instant GroupWatch::next_timeout(const Core& core) const {
   if (leads_) {
-    return std::min(std::max(lease_until(), core.drain_until), stuck_at(core));
+    // A lapsed lease that may still be renewed by what waits in a buffer is looked at when that has
+    // been read, whatever else is due.
+    const Instant lease = lease_until_;
+    return core.now >= lease ? core.drain_until : std::min(lease, stuck_at(core));
   }
   if (campaigning_) return campaign_until_;
   if (round_.active()) return std::max(next_attempt_, core.now);

@@ -5,8 +5,16 @@
 namespace vouch {
 namespace {
 
+/// With six strikes a node is held off for 32 times hold_off: more would be for ever.
+constexpr std::uint8_t kStrikesMax = 6;
+
 /// The order of candidates (rule L4). Only electable ones are compared.
+///
+/// Modification: strikes come before the log. Electable are only those whose log is at least as
+/// long as those of a quorum, so what is committed is safe with any of them; and a node that flaps
+/// is as a rule the one with the longest log, because it led a moment ago.
 bool better(const Candidacy& a, NodeId a_id, const Candidacy& b, NodeId b_id) {
+  if (a.strikes != b.strikes) return a.strikes < b.strikes;
   if (a.log != b.log) return a.log > b.log;
   if (a.priority != b.priority) return a.priority > b.priority;
   if (a.consenters != b.consenters) return a.consenters > b.consenters;
@@ -53,7 +61,7 @@ void GroupWatch::handle_record(Core& core, Slot from, const Heartbeat& heartbeat
     return;
   }
   if (leader_ != from) set_leader(core, from);
-  promise_ = Promise{from, record.claim, core.now + core.config.promise()};
+  make_promise(core, from, record.claim, core.now + core.config.promise());
   // The lease is counted from our own sending that this heartbeat echoes, which is surely before
   // the leader wrote the rest: evidence by time of arrival would believe a backlog.
   const Instant written_after{Duration(heartbeat.echo.value())};
@@ -76,7 +84,22 @@ bool GroupWatch::accepts_claim(const Core& core, Slot from, const GroupRecord& r
 void GroupWatch::handle_support(Core& core, Slot from, const GroupRecord& record,
                                 Instant promised_at) {
   if (!leads_ || record.withheld || promised_at < claim_made_) return;
-  support_[from] = std::max(support_[from], promised_at + core.config.lease);
+  // Who cannot be sent a log supports nothing.
+  if (!core.carries_large(core.peers[from])) return;
+  const Instant until = promised_at + core.config.lease;
+  if (until <= support_[from]) return;
+  support_[from] = until;
+  refresh_lease();
+}
+
+void GroupWatch::refresh_lease() {
+  if (!leads_) {
+    lease_until_ = kLongAgo;
+    return;
+  }
+  std::array<Instant, kMaxNodes> until = support_;
+  until[self_] = kNever;
+  lease_until_ = voters_.quorum_until(until);
 }
 
 /// A node that speaks for `term` names its leader: its own claim, or what it knows.
@@ -135,6 +158,11 @@ void GroupWatch::set_leader(Core& core, Slot leader) {
 void GroupWatch::stand_down(Core& core, StandDownReason reason) {
   VOUCH_ASSERT(leads_);
   leads_ = false;
+  refresh_lease();
+  const bool against_its_will = reason == StandDownReason::kLeaseLapsed ||
+                                reason == StandDownReason::kNoProgress ||
+                                reason == StandDownReason::kStalling;
+  if (against_its_will) add_strike(core);
   abdicated_ = std::max(abdicated_, term_);
   release(self_, term_);
   support_.fill(kLongAgo);
@@ -159,7 +187,8 @@ void GroupWatch::handle(Core& core, const Elected& event) {
     const Slot slot = core.roster.slot_of(voter);
     if (slot != kNoSlot) support_[slot] = event.requested_at + core.config.lease;
   }
-  promise_ = Promise{self_, term_, kLongAgo};
+  refresh_lease();
+  make_promise(core, self_, term_, kLongAgo);
   set_leader(core, self_);
   core.announce = true;
 }
@@ -170,6 +199,7 @@ void GroupWatch::handle(Core& core, const CandidacyEnded& event) {
   if (campaigning_) {
     campaigning_ = false;
     hold_ = Hold{};
+    add_strike(core);
   }
   grace_until_ = core.now;
   core.announce = true;
@@ -187,7 +217,7 @@ void GroupWatch::handle(Core& core, const VoteGranted& event) {
     campaign_until_ = core.now + core.config.consent_hold_max();  // The host concludes by then.
   }
   // The vote is the first support of the new leader and binds like an acknowledged heartbeat.
-  promise_ = Promise{candidate, event.term, core.now + core.config.promise()};
+  make_promise(core, candidate, event.term, core.now + core.config.promise());
   grace_until_ = std::max(grace_until_, core.now + 2 * core.config.heartbeat_interval);
 }
 
@@ -195,15 +225,17 @@ void GroupWatch::handle(Core& core, const TermObserved& event) {
   if (event.term > term_) adopt_term(core, event.term, kNoSlot);
 }
 
-void GroupWatch::handle(Core&, const LogAdvanced& event) {
+void GroupWatch::handle(Core& core, const LogAdvanced& event) {
   log_ = event.log;
+  if (reports_commits_ && pending_since_ == kNever && log_.index > commit_) {
+    pending_since_ = core.now;
+  }
 }
 
 void GroupWatch::handle(Core& core, const EligibilityChanged& event) {
   if (may_lead_ == event.may_lead) return;
   may_lead_ = event.may_lead;
-  if (!may_lead_ && leads_) stand_down(core, StandDownReason::kDraining);
-  core.announce = true;
+  core.announce = true;  // A drained leader stands down as soon as there is a successor: see step.
 }
 
 void GroupWatch::handle(Core& core, const Resigned& event) {
@@ -211,15 +243,56 @@ void GroupWatch::handle(Core& core, const Resigned& event) {
 }
 
 void GroupWatch::handle(Core& core, const ProgressReported& event) {
-  pending_since_ =
-      event.oldest_pending == Duration::zero() ? kNever : core.now - event.oldest_pending;
+  reported_at_ = core.now;
+  pending_since_ = event.oldest_pending == Duration::zero()
+                       ? kNever
+                       : saturating_add(core.now, -event.oldest_pending);
 }
 
-void GroupWatch::handle_hint(Core& core, Slot about) {
-  if (leader_ == about && !round_.active() && !leads_ && !campaigning_) start_round(core);
+void GroupWatch::handle(Core& core, const CommitReported& event) {
+  reported_at_ = core.now;
+  const bool moved = event.index > commit_ || !reports_commits_;
+  reports_commits_ = true;
+  commit_ = std::max(commit_, event.index);
+  if (log_.index <= commit_) {
+    pending_since_ = kNever;
+  } else if (moved || pending_since_ == kNever) {
+    pending_since_ = core.now;
+  }
+}
+
+void GroupWatch::handle(Core& core, const MembershipChanged& event) {
+  Voters voters;
+  for (const NodeId node : event.voters)
+    voters.current.insert(core.roster.slot_of(node));
+  for (const NodeId node : event.joint)
+    voters.joint.insert(core.roster.slot_of(node));
+  const bool all_known = voters.current.size() == event.voters.count &&
+                         voters.joint.size() == event.joint.count && !voters.current.empty();
+  if (event.epoch <= epoch_ || !all_known) {
+    ++core.counters.dropped_bad_field;
+    return;
+  }
+  epoch_ = event.epoch;
+  voters_ = voters;
+  refresh_lease();
+  // What was asked under the old configuration is no quorum of the new one.
+  if (round_.active()) end_round(core);
+  core.announce = true;
+}
+
+void GroupWatch::add_strike(const Core& core) {
+  const Duration hold_off = core.config.hold_off;
+  if (hold_off == Duration::zero()) return;
+  // Steady for as long as the last strikes counted: they are forgotten.
+  const Duration counted = hold_off * (std::int64_t{1} << strikes_) / 2;
+  if (steady_at_ == kLongAgo || core.now >= saturating_add(steady_at_, counted)) strikes_ = 0;
+  if (strikes_ < kStrikesMax) ++strikes_;
+  steady_at_ = saturating_add(core.now, hold_off * (std::int64_t{1} << (strikes_ - 1)));
 }
 
 void GroupWatch::extend_promises(Instant since, Duration gap) {
+  if (earlier_until_ > since) earlier_until_ = saturating_add(earlier_until_, gap);
   if (promise_.until > since) promise_.until = saturating_add(promise_.until, gap);
   if (hold_.until > since) hold_.until = saturating_add(hold_.until, gap);
 }
@@ -230,35 +303,32 @@ bool GroupWatch::leader_is_fine(const Core& core) const {
   return core.peers[leader_].state == PeerState::kTrusted && views_[leader_].claim == term_;
 }
 
-/// When the oldest uncommitted work is too old for this node to be of use as a leader.
+/// The age of the oldest work that does not move, as an instant; kNever when all moves.
+Instant GroupWatch::stuck_since(const Core& core) const {
+  if (core.config.worker_interval == Duration::zero()) return pending_since_;
+  return std::min(pending_since_, reported_at_);
+}
+
+/// When this node is of no use as a leader, because its work does not move.
 Instant GroupWatch::stuck_at(const Core& core) const {
   const Duration limit = core.config.progress_timeout;
-  if (limit == Duration::zero() || pending_since_ == kNever) return kNever;
-  return pending_since_ + limit;
-}
-
-Instant GroupWatch::lease_until() const {
-  if (!leads_) return kLongAgo;
-  std::array<Instant, kMaxNodes> until = support_;
-  until[self_] = kNever;
-  return voters_.quorum_until(until);
-}
-
-bool GroupWatch::lease_held(Instant now) const {
-  return leads_ && now >= lease_from_ && now < lease_until();
+  return limit == Duration::zero() ? kNever : saturating_add(stuck_since(core), limit);
 }
 
 Candidacy GroupWatch::own_candidacy(const Core& core) const {
-  Candidacy own{.log = log_, .priority = priority_};
+  Candidacy own{.log = log_, .priority = priority_, .strikes = strikes(core)};
   own.may_lead = may_lead_ && voters_.contains(self_) && !core.sick() && core.now < stuck_at(core);
+  SlotSet reached;
   SlotSet consenters;
-  if (voters_.contains(self_)) consenters.insert(self_);
-  for (Slot slot = 0; slot < core.roster.size(); ++slot) {
-    if (slot == self_ || !voters_.contains(slot) || !core.two_way(slot)) continue;
-    if (core.peers[slot].sick || views_[slot].candidacy.log > log_) continue;
+  voters_.all().for_each([&](Slot slot) {
+    const bool other = slot != self_;
+    if (other && (!core.two_way(slot) || !core.carries_large(core.peers[slot]))) return;
+    reached.insert(slot);
+    if (other && (core.peers[slot].sick || views_[slot].candidacy.log > log_)) return;
     consenters.insert(slot);
-  }
+  });
   own.consenters = static_cast<std::uint8_t>(consenters.size());
+  own.reaches_quorum = voters_.is_quorum(reached);
   own.electable = own.may_lead && voters_.is_quorum(consenters);
   return own;
 }
@@ -283,14 +353,27 @@ Slot GroupWatch::best_candidate(const Core& core, Slot asking) const {
 }
 
 bool GroupWatch::bound_to_other(const Core& core, Slot candidate) const {
+  if (earlier_until_ > core.now) return true;
   return promise_.to != kNoSlot && promise_.to != candidate && promise_.until > core.now;
 }
 
+/// Replaces the promise. Who still holds a lease by the old one is not forgotten.
+void GroupWatch::make_promise(const Core& core, Slot to, Term term, Instant until) {
+  if (core.config.lease_mode == LeaseMode::kWaitOut && promise_.to != to) {
+    earlier_until_ = std::max(earlier_until_, promise_.until);
+  }
+  promise_ = Promise{to, term, until};
+}
+
+Instant GroupWatch::promised_until() const {
+  return std::max({promise_.until, hold_.until, earlier_until_});
+}
+
 Instant GroupWatch::bound_until(const Core& core, Slot candidate) const {
-  Instant until = core.silent_until;
+  Instant until = std::max(core.silent_until, earlier_until_);
   if (promise_.to != kNoSlot && promise_.to != candidate) until = std::max(until, promise_.until);
   if (hold_.candidate != candidate) until = std::max(until, hold_.until);
-  if (leads_ && candidate != self_) until = std::max(until, lease_until());
+  if (leads_ && candidate != self_) until = std::max(until, lease_until_);
   return until;
 }
 
@@ -316,9 +399,9 @@ GroupRecord GroupWatch::record(const Core& core) const {
   record.candidacy = own_candidacy(core);
   if (leads_) {
     record.claim = term_;
-    record.lease = to_wire(remaining(lease_until(), core.now));
-    record.pending_age =
-        to_wire(pending_since_ == kNever ? Duration::zero() : core.now - pending_since_);
+    record.lease = to_wire(remaining(lease_until_, core.now));
+    const Instant since = stuck_since(core);
+    record.pending_age = to_wire(since < core.now ? core.now - since : Duration::zero());
   }
   return record;
 }
@@ -327,7 +410,7 @@ GroupStatus GroupWatch::status(const Core& core, Instant now) const {
   GroupStatus status{.term = term_, .leader = core.roster.node(leader_)};
   status.leads = lease_held(now);
   status.suspects = round_.active();
-  status.lease_until = lease_until();
+  status.lease_until = lease_until_;
   status.promised_until = promise_.until;
   status.promised_to = core.roster.node(promise_.to);
   status.candidacy = own_candidacy(core);

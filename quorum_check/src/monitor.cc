@@ -36,6 +36,9 @@ Result<Monitor> Monitor::create(const MonitorConfig& config, Instant now, Rng rn
   if (config.boot == BootMode::kRestarted) {
     core.silent_until = now + config.promise();
     core.promises_nothing_until = now + core.stretch(config.consent_hold_max()) + config.guard;
+  } else if (config.boot == BootMode::kPersisted) {
+    core.silent_until = now + config.boot_promise;
+    core.promises_nothing_until = core.silent_until;
   }
   return Monitor(std::move(core));
 }
@@ -44,10 +47,13 @@ Monitor::Monitor(Core core) : core_(std::move(core)) {
   groups_.reserve(core_.config.groups.size());
   for (const GroupConfig& group : core_.config.groups)
     groups_.emplace_back(core_, group);
+  for (Slot slot = 0; slot < core_.roster.size(); ++slot) {
+    if (slot != core_.roster.self()) everybody_.insert(slot);
+  }
   const std::int64_t interval = core_.config.heartbeat_interval.count();
   // Nodes that start together shall not speak in chorus.
   next_heartbeat_ = core_.now + Duration(core_.rng.between(0, interval - 1));
-  due_ = next_timeout();
+  due_ = compute_due();
 }
 
 // Everything that enters passes here first: time is clamped, and an own pause is noticed before
@@ -68,10 +74,14 @@ void Monitor::leave() {
   for (GroupWatch& group : groups_)
     group.step(core_);
   if (core_.announce) {
-    core_.announce = false;
-    send_heartbeats();
+    send_heartbeats(everybody_, pad_);
+  } else if (!core_.answer.empty()) {
+    send_heartbeats(core_.answer, false);
   }
-  due_ = next_timeout();
+  core_.announce = false;
+  core_.answer.clear();
+  pad_ = false;
+  due_ = compute_due();
 }
 
 void Monitor::handle_stall(Instant last, Duration gap) {
@@ -85,6 +95,32 @@ void Monitor::handle_stall(Instant last, Duration gap) {
   core_.silent_until =
       core_.silent_until > last ? saturating_add(core_.silent_until, gap) : core_.silent_until;
   next_heartbeat_ = core_.now;
+  spend_stall_budget(gap);
+}
+
+/// A leader that sleeps again and again serves nobody, although each sleep is shorter than its
+/// lease: own stalls that add up to one lease within the window end its leadership.
+void Monitor::spend_stall_budget(Duration gap) {
+  // One that is longer than the lease ends it anyway.
+  if (core_.config.stall_window == Duration::zero() || gap >= core_.config.lease) return;
+  if (stalls_since_ == kLongAgo || core_.now - stalls_since_ > core_.config.stall_window) {
+    stalls_since_ = core_.now;
+    stalled_ = Duration::zero();
+  }
+  stalled_ = std::min(stalled_ + gap, core_.config.lease);
+  if (stalled_ < core_.config.lease) return;
+  for (GroupWatch& group : groups_)
+    group.hand_over(core_, StandDownReason::kStalling);
+  stalls_since_ = kLongAgo;
+}
+
+/// A timer that fires late by a good part of an interval tells of this node, not of its peers.
+void Monitor::notice_late_timer(Duration late) {
+  if (late > core_.config.heartbeat_interval / 2) {
+    core_.health.late();
+  } else {
+    core_.health.in_time();
+  }
 }
 
 void Monitor::handle_message(Instant now, NodeId from, const Message& message) {
@@ -103,14 +139,18 @@ void Monitor::handle_message(Instant now, NodeId from, const Message& message) {
 
 void Monitor::handle_timeout(Instant now) {
   enter(now);
+  if (core_.now >= next_heartbeat_) {
+    core_.announce = true;
+    notice_late_timer(core_.now - next_heartbeat_);
+    pad_ = core_.config.padded_every != 0 && ++ticks_ % core_.config.padded_every == 0;
+  }
   check_peers();
-  if (core_.now >= next_heartbeat_) core_.announce = true;
   leave();
   if (core_.now >= next_heartbeat_) {
     const Duration interval = core_.config.heartbeat_interval;
     const std::int64_t missed = (core_.now - next_heartbeat_) / interval;
     next_heartbeat_ += (missed + 1) * interval;
-    due_ = next_timeout();
+    due_ = compute_due();
   }
 }
 
@@ -153,8 +193,9 @@ void Monitor::handle_node_event(const Obituary& event) {
 void Monitor::handle_node_event(const Hint& event) {
   const Slot slot = core_.roster.slot_of(event.node);
   if (slot == kNoSlot || slot == core_.roster.self()) return;
-  for (GroupWatch& group : groups_)
-    group.handle_hint(core_, slot);
+  // As if its freshness point had come: the question goes out at once, and the next heartbeat ends
+  // it. What refuses the question to the peer itself is no second hint.
+  if (core_.peers[slot].state == PeerState::kTrusted) move_to(slot, PeerState::kSuspect);
 }
 
 /// Follows the sender's incarnation. False: the message is from before its restart.
@@ -177,6 +218,8 @@ void Monitor::handle_process_end(Slot slot) {
   peer.last_seq = Seq{};
   peer.newest = ClockStamp{};
   peer.promised = ClockStamp{};
+  peer.newest_padded = ClockStamp{};
+  peer.large_echoed = kLongAgo;
   peer.echoed = kLongAgo;
   peer.round_trip_known = false;
   peer.sick = false;
@@ -198,8 +241,9 @@ void Monitor::handle(Slot from, const Heartbeat& heartbeat) {
   peer.last_seq = heartbeat.seq;
   peer.newest = heartbeat.sent_at;
   peer.sick = heartbeat.sick;
+  if (must_answer(peer, heartbeat)) core_.answer.insert(from);
   const bool echo_fresh = take_echo(peer, heartbeat);
-  Instant promised_at = kLongAgo;
+  take_padded_echo(peer, heartbeat);
   if (echo_fresh) {
     peer.promised = heartbeat.sent_at;
     peer.detector.heartbeat(core_.now, heartbeat.seq);
@@ -207,14 +251,7 @@ void Monitor::handle(Slot from, const Heartbeat& heartbeat) {
   } else {
     ++core_.counters.dropped_stale_echo;
   }
-  if (heartbeat.echo_incarnation == core_.config.incarnation && heartbeat.promised.value() != 0) {
-    promised_at = Instant(Duration(heartbeat.promised.value()));
-    // Nobody can have heard us in the future, or before this life began.
-    if (promised_at > core_.now || promised_at < core_.began) promised_at = kLongAgo;
-  }
-  if (promised_at != kLongAgo) {
-    peer.support_until = std::max(peer.support_until, promised_at + core_.config.lease);
-  }
+  const Instant promised_at = take_promise(peer, heartbeat);
   for (std::size_t i = 0; i < heartbeat.group_count; ++i) {
     const GroupRecord& record = heartbeat.groups[i];
     GroupWatch* group = find(record.group);
@@ -224,6 +261,29 @@ void Monitor::handle(Slot from, const Heartbeat& heartbeat) {
     }
     group->handle_record(core_, from, heartbeat, record, echo_fresh);
     if (promised_at != kLongAgo) group->handle_support(core_, from, record, promised_at);
+  }
+}
+
+/// When this node sent the newest heartbeat for which `peer` promises support, or kLongAgo.
+Instant Monitor::take_promise(Peer& peer, const Heartbeat& heartbeat) const {
+  if (heartbeat.echo_incarnation != core_.config.incarnation) return kLongAgo;
+  if (heartbeat.promised.value() == 0) return kLongAgo;
+  const Instant promised_at{Duration(heartbeat.promised.value())};
+  // Nobody can have heard us in the future, or before this life began.
+  if (promised_at > core_.now || promised_at < core_.began) return kLongAgo;
+  peer.support_until = std::max(peer.support_until, promised_at + core_.config.lease);
+  return promised_at;
+}
+
+void Monitor::take_padded_echo(Peer& peer, const Heartbeat& heartbeat) {
+  if (heartbeat.padded) peer.newest_padded = heartbeat.sent_at;
+  if (core_.config.padded_every == 0) return;
+  // Until the first one can have come back, big messages are taken to pass.
+  if (peer.large_echoed == kLongAgo) peer.large_echoed = core_.now;
+  if (heartbeat.echo_incarnation != core_.config.incarnation) return;
+  const Instant echo{Duration(heartbeat.echo_padded.value())};
+  if (echo <= core_.now && echo >= core_.began) {
+    peer.large_echoed = std::max(peer.large_echoed, echo);
   }
 }
 
@@ -273,7 +333,9 @@ void Monitor::move_to(Slot slot, PeerState to) {
 
 Instant Monitor::peer_due(const Peer& peer) const {
   if (peer.state != PeerState::kTrusted) return kNever;
-  return std::max(peer.detector.suspect_at(), no_suspicion_before_);
+  // A node that is itself late gives its peers that much longer.
+  const Duration allowance = core_.config.heartbeat_interval * core_.health.score() / 2;
+  return std::max(saturating_add(peer.detector.suspect_at(), allowance), no_suspicion_before_);
 }
 
 void Monitor::check_peers() {
@@ -283,10 +345,11 @@ void Monitor::check_peers() {
   }
 }
 
-void Monitor::send_heartbeats() {
+void Monitor::send_heartbeats(SlotSet to, bool padded) {
   Heartbeat heartbeat{.from = {core_.roster.self_id(), core_.config.incarnation}};
   heartbeat.sent_at = Core::stamp(core_.now);
   heartbeat.sick = core_.sick();
+  heartbeat.padded = padded;
   for (Slot slot = 0; slot < core_.roster.size(); ++slot) {
     if (slot == core_.roster.self()) continue;
     const Peer& peer = core_.peers[slot];
@@ -300,19 +363,33 @@ void Monitor::send_heartbeats() {
     heartbeat.groups[heartbeat.group_count++] = group.record(core_);
   }
   for (Slot slot = 0; slot < core_.roster.size(); ++slot) {
-    if (slot == core_.roster.self()) continue;
+    if (!to.contains(slot)) continue;
     const Peer& peer = core_.peers[slot];
     heartbeat_seq_[slot] = heartbeat_seq_[slot].next();
     heartbeat.seq = heartbeat_seq_[slot];
     heartbeat.echo_incarnation = peer.incarnation;
     heartbeat.echo = peer.newest;
     heartbeat.promised = peer.promised;
+    heartbeat.echo_padded = peer.newest_padded;
     for (std::size_t i = 0; i < groups_.size(); ++i) {
       heartbeat.groups[i].withheld = groups_[i].withholds(slot);
     }
     ++core_.counters.heartbeats_sent;
-    core_.out.push() = Send{core_.roster.node(slot), heartbeat};
+    core_.out.push().emplace<Send>(core_.roster.node(slot), heartbeat);
   }
+}
+
+/// A leader whose lease is short of acknowledgements (it slept, or some were lost) must not wait
+/// for this node's next interval: a lease that ends meanwhile would cost an election.
+bool Monitor::must_answer(const Peer& peer, const Heartbeat& heartbeat) const {
+  for (std::size_t i = 0; i < heartbeat.group_count; ++i) {
+    const GroupRecord& record = heartbeat.groups[i];
+    if (record.claim.value() == 0) continue;
+    if (peer.state == PeerState::kSuspect || from_wire(record.lease) < core_.config.lease / 2) {
+      return true;
+    }
+  }
+  return false;
 }
 
 std::optional<Action> Monitor::poll_action() {
@@ -322,7 +399,7 @@ std::optional<Action> Monitor::poll_action() {
   return action;
 }
 
-Instant Monitor::next_timeout() const {
+Instant Monitor::compute_due() const {
   Instant at = next_heartbeat_;
   for (Slot slot = 0; slot < core_.roster.size(); ++slot) {
     if (slot != core_.roster.self()) at = std::min(at, peer_due(core_.peers[slot]));
@@ -364,6 +441,18 @@ Duration Monitor::bound(GroupId group, NodeId candidate, Instant now) const {
   const GroupWatch* watch = find(group);
   if (watch == nullptr) return Duration::zero();
   return remaining(watch->bound_until(core_, core_.roster.slot_of(candidate)), now);
+}
+
+Instant Monitor::promised_until() const {
+  Instant until = core_.silent_until;
+  for (const GroupWatch& group : groups_)
+    until = std::max(until, group.promised_until());
+  return until;
+}
+
+GroupStanding Monitor::standing(GroupId group, Instant now) const {
+  const GroupWatch* watch = find(group);
+  return watch == nullptr ? GroupStanding{} : watch->standing(core_, now);
 }
 
 GroupStatus Monitor::status(GroupId group, Instant now) const {

@@ -46,8 +46,7 @@ void Checker::report(Rule rule, TrueTime at, NodeIndex node, std::string text) {
   }
 }
 
-void Checker::stepped(const Engine& engine, NodeIndex node) {
-  const ReplicaStatus status = engine.status(node);
+void Checker::stepped(const Engine& engine, NodeIndex node, const ReplicaStatus& status) {
   Watched& watched = nodes_[node];
   if (status.term < watched.term) {
     report(Rule::kS6, engine.now(), node,
@@ -130,6 +129,26 @@ void Checker::faulted(const Engine& engine, const Fault& fault) {
     case FaultKind::kDelay:
     case FaultKind::kPause:
     case FaultKind::kResume:
+    case FaultKind::kBurstLoss:
+    case FaultKind::kLognormal:
+    case FaultKind::kPareto:
+    case FaultKind::kDelayTrace:
+    case FaultKind::kDelayJump:
+    case FaultKind::kReorder:
+    case FaultKind::kDuplicate:
+    case FaultKind::kCorrupt:
+    case FaultKind::kMtu:
+    case FaultKind::kRate:
+    case FaultKind::kTrickle:
+    case FaultKind::kExit:
+    case FaultKind::kSuspend:
+    case FaultKind::kFreeze:
+    case FaultKind::kSlow:
+    case FaultKind::kFlood:
+    case FaultKind::kWorkerStall:
+    case FaultKind::kDiskStall:
+    case FaultKind::kDrain:
+    case FaultKind::kWallStep:
       break;
   }
 }

@@ -8,25 +8,14 @@ namespace vouch::sim {
 namespace {
 
 /// One stream of chance per concern.
-enum Stream : std::uint64_t { kLoss = 1, kDelay = 2, kNodes = 3, kReplicas = 100 };
-
-/// What is up, and who hears whom both ways.
-void compute(const Links& links, NodeSet working, Reachability& result) {
-  result.count = links.count();
-  result.working = working;
-  result.two_way.assign(links.count(), 0);
-  const auto carries = [&](NodeIndex from, NodeIndex to) {
-    const Link& link = links.at(from, to);
-    return !link.is_cut && link.loss_per_million < 1'000'000;
-  };
-  for (NodeIndex a = 0; a < links.count(); ++a) {
-    if ((working & node_bit(a)) == 0) continue;
-    for (NodeIndex b = 0; b < links.count(); ++b) {
-      if ((working & node_bit(b)) == 0) continue;
-      if (a == b || (carries(a, b) && carries(b, a))) result.two_way[a] |= node_bit(b);
-    }
-  }
-}
+enum Stream : std::uint64_t {
+  kLoss = 1,
+  kDelay = 2,
+  kNodes = 3,
+  kFloods = 4,
+  kNotices = 5,
+  kReplicas = 100,
+};
 
 }  // namespace
 
@@ -51,10 +40,12 @@ Engine::Engine(const Protocol& protocol, const EngineOptions& options)
     : protocol_(protocol),
       options_(options),
       links_(options.replicas, options.link),
-      pool_(protocol.largest_message()),
+      pool_(std::max(protocol.largest_message(), sizeof(NodeFault))),
       loss_rng_(Rng(options.seed).fork(kLoss)),
       delay_rng_(Rng(options.seed).fork(kDelay)),
-      node_rng_(Rng(options.seed).fork(kNodes)) {
+      node_rng_(Rng(options.seed).fork(kNodes)),
+      flood_rng_(Rng(options.seed).fork(kFloods)),
+      notice_rng_(Rng(options.seed).fork(kNotices)) {
   nodes_.resize(options.replicas);
   for (NodeIndex index = 0; index < nodes_.size(); ++index) {
     nodes_[index].replica = protocol.make(
@@ -63,13 +54,15 @@ Engine::Engine(const Protocol& protocol, const EngineOptions& options)
     const auto offset = std::chrono::milliseconds(node_rng_.between(1'000, 1'000'000));
     nodes_[index].clock = LocalClock(kStart, Instant(offset), 0);
   }
-  compute(links_, 0, reachability_);
+  compute_reachability();
 }
 
 Engine::~Engine() = default;
 
 void Engine::start() {
-  compute(links_, all_nodes(nodes_.size()), reachability_);
+  for (Node& node : nodes_)
+    set_running(node, true, false);
+  compute_reachability();
   for (NodeIndex index = 0; index < nodes_.size(); ++index) {
     boot(index, {Incarnation{1}, true, false, options_.initial_leader});
   }
@@ -92,17 +85,19 @@ void Engine::run_until(TrueTime end) {
 
 void Engine::boot(NodeIndex index, const Boot& boot) {
   Node& node = nodes_[index];
-  node.is_up = true;
   node.incarnation = boot.incarnation;
   Context context(*this, index, node.clock.local(now_));
-  stepped(index, node.replica->start(boot, context));
+  node.timeout = node.replica->start(boot, context);
+  arm(index);
+  if (!observers_.empty()) show(index, status(index));
+  tell_trouble(index);
 }
 
 void Engine::handle_timer(NodeIndex index, TrueTime at) {
   Node& node = nodes_[index];
   if (at != node.armed) return;  // A later timer that an earlier one has replaced.
   node.armed = kEndOfTime;
-  if (!node.is_up || node.is_paused) return;
+  if (!node.is_prompt && !is_timers_turn(node)) return;
   ++counters_.events;
   if (node.clock.local(now_) < node.timeout) {
     arm(index);  // The replica has moved its timeout on since.
@@ -121,27 +116,22 @@ void Engine::fire(NodeIndex index) {
 void Engine::handle_arrival(MessagePool::Number number) {
   ++counters_.events;
   Node& node = nodes_[pool_.header(number).to];
-  if (node.is_up && !node.is_paused) {
+  if (node.is_prompt) {
     deliver(number);
-    return;
-  }
-  const bool is_kept = node.is_up && node.backlog.size() < options_.receive_buffer;
-  if (!observers_.empty()) {
-    moved(number, is_kept ? Fate::kQueued : node.is_up ? Fate::kOverflow : Fate::kDown);
-  }
-  if (is_kept) {
-    node.backlog.push_back(number);
   } else {
-    ++counters_.lost;
-    pool_.give_back(number);
+    arrive_late(number);
   }
 }
 
 void Engine::deliver(MessagePool::Number number) {
-  ++counters_.delivered;
   const MessagePool::Header header = pool_.header(number);
+  if (header.size == 0) {
+    deliver_notice(number);
+    return;
+  }
+  ++counters_.delivered;
   Node& node = nodes_[header.to];
-  if (!observers_.empty()) moved(number, Fate::kDelivered);
+  if (!message_observers_.empty()) moved(number, Fate::kDelivered);
   Context context(*this, header.to, node.clock.local(now_));
   const Instant timeout = node.replica->handle_message(
       NodeId{header.from + 1U}, Payload(pool_.bytes(number), header.size), context);
@@ -152,8 +142,16 @@ void Engine::deliver(MessagePool::Number number) {
 void Engine::stepped(NodeIndex index, Instant timeout) {
   nodes_[index].timeout = timeout;
   arm(index);
+  if (observers_.empty()) return;
+  // Asked once for all observers, who hear of it only when it has changed.
+  const ReplicaStatus now = status(index);
+  if (now != nodes_[index].status) show(index, now);
+}
+
+void Engine::show(NodeIndex index, const ReplicaStatus& status) {
+  nodes_[index].status = status;
   for (Observer* observer : observers_)
-    observer->stepped(*this, index);
+    observer->stepped(*this, index, status);
 }
 
 void Engine::arm(NodeIndex index) {
@@ -172,10 +170,11 @@ void* Engine::begin_send(NodeIndex from, NodeIndex to, std::size_t size) {
   const Link& link = links_.at(from, to);
   ++counters_.sent;
   sending_fate_ = Fate::kSent;
+  sending_has_model_ = link.has_model;
   if (link.is_cut || loss_rng_.chance(link.loss_per_million)) {
     sending_fate_ = link.is_cut ? Fate::kCut : Fate::kLost;
     ++counters_.lost;
-    if (observers_.empty()) return nullptr;
+    if (message_observers_.empty()) return nullptr;
   } else {
     sending_arrives_ = now_ + link.delay;
     if (link.jitter > Duration::zero()) {
@@ -183,13 +182,17 @@ void* Engine::begin_send(NodeIndex from, NodeIndex to, std::size_t size) {
     }
   }
   sending_ = pool_.take();
-  pool_.header(sending_) = {static_cast<std::uint16_t>(from), static_cast<std::uint16_t>(to),
+  pool_.header(sending_) = {static_cast<std::uint8_t>(from), static_cast<std::uint8_t>(to), false,
                             static_cast<std::uint32_t>(size)};
   return pool_.bytes(sending_);
 }
 
 void Engine::end_send() {
-  if (!observers_.empty()) moved(sending_, sending_fate_);
+  if (sending_has_model_ && sending_fate_ == Fate::kSent) {
+    end_modelled_send();
+    return;
+  }
+  if (!message_observers_.empty()) moved(sending_, sending_fate_);
   if (sending_fate_ == Fate::kSent) {
     heap_.push(sending_arrives_, kFirstMessage + sending_);
   } else {
@@ -200,42 +203,15 @@ void Engine::end_send() {
 void Engine::moved(MessagePool::Number number, Fate fate) {
   const MessagePool::Header header = pool_.header(number);
   const Payload payload(pool_.bytes(number), header.size);
-  for (Observer* observer : observers_) {
+  for (Observer* observer : message_observers_) {
     observer->moved(*this, header.from, header.to, payload, fate);
   }
 }
 
 void Engine::faulted(const Fault& fault) {
-  NodeSet working = 0;
-  for (NodeIndex index = 0; index < nodes_.size(); ++index) {
-    if (nodes_[index].is_up && !nodes_[index].is_paused) working |= node_bit(index);
-  }
-  compute(links_, working, reachability_);
+  compute_reachability();
   for (Observer* observer : observers_)
     observer->faulted(*this, fault);
-}
-
-void Engine::apply(const Fault& fault) {
-  switch (fault.kind) {
-    case FaultKind::kCut:
-      return cut(fault.a, fault.b);
-    case FaultKind::kHeal:
-      return heal(fault.a, fault.b);
-    case FaultKind::kLoss:
-      return set_loss(fault.a, fault.b, static_cast<std::uint32_t>(fault.value));
-    case FaultKind::kDelay:
-      return set_delay(fault.a, fault.b, Duration(fault.value), Duration(fault.extra));
-    case FaultKind::kCrash:
-      return crash(fault.a);
-    case FaultKind::kRestart:
-      return restart(fault.a, fault.value != 0 ? Disk::kLost : Disk::kKept);
-    case FaultKind::kPause:
-      return pause(fault.a);
-    case FaultKind::kResume:
-      return resume(fault.a);
-    case FaultKind::kClock:
-      return set_clock_rate(fault.a, static_cast<std::int32_t>(fault.value));
-  }
 }
 
 void Engine::cut(NodeIndex from, NodeIndex to) {
@@ -245,6 +221,7 @@ void Engine::cut(NodeIndex from, NodeIndex to) {
 
 void Engine::heal(NodeIndex from, NodeIndex to) {
   links_.at(from, to) = options_.link;
+  if (models_ != nullptr) models_->reset(from, to);
   faulted({FaultKind::kHeal, from, to, 0});
 }
 
@@ -262,8 +239,7 @@ void Engine::set_delay(NodeIndex from, NodeIndex to, Duration delay, Duration ji
 void Engine::crash(NodeIndex index) {
   Node& node = nodes_[index];
   if (!node.is_up) return;
-  node.is_up = false;
-  node.is_paused = false;
+  set_running(node, false, false);
   node.timeout = kNever;
   node.armed = kEndOfTime;
   drop_backlog(node);
@@ -273,7 +249,7 @@ void Engine::crash(NodeIndex index) {
 void Engine::restart(NodeIndex index, Disk disk) {
   Node& node = nodes_[index];
   if (node.is_up) return;
-  node.is_up = true;
+  set_running(node, true, false);
   faulted({FaultKind::kRestart, index, 0, disk == Disk::kLost ? 1 : 0});
   boot(index, {node.incarnation.next(), false, disk == Disk::kLost, kNobody});
 }
@@ -281,14 +257,22 @@ void Engine::restart(NodeIndex index, Disk disk) {
 void Engine::pause(NodeIndex index) {
   Node& node = nodes_[index];
   if (!node.is_up || node.is_paused) return;
-  node.is_paused = true;
+  set_running(node, true, true);
   faulted({FaultKind::kPause, index, 0, 0});
 }
 
 void Engine::resume(NodeIndex index) {
   Node& node = nodes_[index];
   if (!node.is_up || !node.is_paused) return;
-  node.is_paused = false;
+  if (node.trouble.is_frozen) {
+    // To the node no time has passed. Whoever knows better is told first.
+    node.clock = LocalClock(now_, node.trouble.frozen_at, node.rate_ppm);
+    node.armed = kEndOfTime;
+    faulted({FaultKind::kClock, index, 0, node.rate_ppm});
+  }
+  node.trouble.is_suspended = false;
+  node.trouble.is_frozen = false;
+  set_running(node, true, false);
   faulted({FaultKind::kResume, index, 0, 0});
   // A real process may look at its sockets or at its timers first.
   const bool timer_first = node_rng_.below(2) == 0;
@@ -300,6 +284,7 @@ void Engine::resume(NodeIndex index) {
     deliver(number);
   node.backlog.clear();
   fire_if_due();
+  tell_trouble(index);
   arm(index);
 }
 
@@ -313,8 +298,10 @@ void Engine::drop_backlog(Node& node) {
 void Engine::set_clock(NodeIndex index, Instant shown, std::int32_t rate_ppm) {
   Node& node = nodes_[index];
   VOUCH_ASSERT(shown >= node.clock.local(now_) || !node.is_up);
+  const Duration ahead = shown - node.clock.local(now_);
   node.clock = LocalClock(now_, shown, rate_ppm);
-  faulted({FaultKind::kClock, index, 0, rate_ppm});
+  node.rate_ppm = rate_ppm;
+  faulted({FaultKind::kClock, index, 0, rate_ppm, node.is_up ? ahead.count() : 0});
   node.armed = kEndOfTime;
   if (node.is_up) arm(index);
 }

@@ -57,10 +57,11 @@ void Liveness::open(const Engine& engine) {
   period_ = {};
   period_.began = engine.now();
   period_.is_healed = is_whole(engine.reachability());
-  is_fit_ = !loses_at_random(engine.links());
+  is_fit_ = !loses_at_random(engine.links()) && !engine.is_troubled();
   if (engine.reachability().with_majority() == 0) {
     period_.situation = Situation::kHopeless;
-  } else if (was_settled_ && measures_.usable_leaders(engine) != 0) {
+  } else if (was_settled_ &&
+             (measures_.usable_leaders(engine) & engine.reachability().eligible) != 0) {
     period_.situation = Situation::kKept;
   } else {
     period_.situation = Situation::kRecoverable;

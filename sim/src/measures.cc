@@ -4,8 +4,7 @@
 
 namespace vouch::sim {
 
-void Measures::stepped(const Engine& engine, NodeIndex node) {
-  const ReplicaStatus status = engine.status(node);
+void Measures::stepped(const Engine& engine, NodeIndex node, const ReplicaStatus& status) {
   newest_term_ = std::max(newest_term_, status.term);
   Watched& watched = nodes_[node];
   const bool leads = status.role == Role::kLeader;

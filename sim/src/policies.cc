@@ -1,29 +1,96 @@
 #include "vouch/sim/policies.h"
 
+#include <algorithm>
 #include <utility>
 
+#include "vouch/sim/dynamodb.h"
+#include "vouch/sim/omnipaxos.h"
+#include "vouch/sim/sentinel.h"
 #include "vouch/sim/vouch_protocol.h"
 
 namespace vouch::sim {
+namespace {
+
+// Each makes the nearest to `name` that it can: whoever calls compares the names.
+
+std::unique_ptr<Protocol> make_raft(std::string_view name, const PolicySettings& settings) {
+  RaftOptions raft = settings.raft;
+  raft.pre_vote = name.find("+prevote") != std::string_view::npos;
+  raft.check_quorum = name.find("+checkquorum") != std::string_view::npos;
+  return std::make_unique<RaftProtocol>(raft);
+}
+
+std::unique_ptr<Protocol> make_dynamo(std::string_view name, const PolicySettings& settings) {
+  DynamoOptions options;
+  options.heartbeat_interval = settings.raft.heartbeat_interval;
+  options.election_timeout = settings.raft.election_timeout;
+  options.lease = settings.raft.election_timeout;
+  options.ask_for = settings.raft.heartbeat_interval;
+  options.clock_drift_ppm = settings.vouch.clock_drift_ppm;
+  options.leader_quorum = name.find("+leaderquorum") != std::string_view::npos;
+  return std::make_unique<DynamoProtocol>(options);
+}
+
+std::unique_ptr<Protocol> make_sentinel(std::string_view, const PolicySettings& settings) {
+  SentinelOptions options;
+  options.ping_period = settings.sentinel_ping_period;
+  options.down_after = settings.raft.election_timeout;
+  options.failover_timeout = 6 * settings.raft.election_timeout;
+  options.replication_interval = settings.raft.heartbeat_interval;
+  return std::make_unique<SentinelProtocol>(options);
+}
+
+std::unique_ptr<Protocol> make_omnipaxos(std::string_view, const PolicySettings& settings) {
+  OmniPaxosOptions options;
+  options.round = settings.raft.election_timeout;
+  options.accept_interval = settings.raft.heartbeat_interval;
+  return std::make_unique<OmniPaxosProtocol>(options);
+}
+
+}  // namespace
+
+void PolicySettings::equalise(Duration heartbeat_interval, Duration detection_time) {
+  raft.heartbeat_interval = heartbeat_interval;
+  raft.election_timeout = detection_time;
+  sentinel_ping_period = heartbeat_interval;
+  vouch.heartbeat_interval = heartbeat_interval;
+  vouch.detector.timeout = detection_time;
+  vouch.lease = detection_time;
+  // What must stand in proportion to the lease (MonitorConfig).
+  vouch.consent_hold = std::min(vouch.consent_hold, detection_time / 2);
+  vouch.confirm_interval = std::min(vouch.confirm_interval, detection_time);
+  vouch.guard = std::min(vouch.guard, detection_time);
+  vouch.suppress_cap = std::max(vouch.suppress_cap, detection_time);
+  vouch.stall_limit = std::max(vouch.stall_limit, heartbeat_interval);
+}
 
 const std::vector<std::string_view>& policy_names() {
   static const std::vector<std::string_view> names = {
-      "vouch", "raft", "raft+prevote", "raft+checkquorum", "raft+prevote+checkquorum"};
+      "vouch",
+      "raft",
+      "raft+prevote",
+      "raft+checkquorum",
+      "raft+prevote+checkquorum",
+      "dynamodb",
+      "dynamodb+leaderquorum",
+      "sentinel",
+      "omnipaxos",
+  };
   return names;
 }
 
 Result<std::unique_ptr<Protocol>> make_policy(std::string_view name,
                                               const PolicySettings& settings) {
   if (name == "vouch") {
-    Result<VouchProtocol> protocol = VouchProtocol::create(settings.vouch, settings.replicas);
+    Result<VouchProtocol> protocol =
+        VouchProtocol::create(settings.vouch, settings.replicas, settings.work);
     if (!protocol) return protocol.error();
     return std::unique_ptr<Protocol>(std::make_unique<VouchProtocol>(*std::move(protocol)));
   }
-  RaftOptions raft = settings.raft;
-  raft.pre_vote = name.find("+prevote") != std::string_view::npos;
-  raft.check_quorum = name.find("+checkquorum") != std::string_view::npos;
-  auto protocol = std::make_unique<RaftProtocol>(raft);
-  if (protocol->name() == name) return std::unique_ptr<Protocol>(std::move(protocol));
+  for (auto make : {make_raft, make_dynamo, make_sentinel, make_omnipaxos}) {
+    std::unique_ptr<Protocol> protocol = make(name, settings);
+    if (protocol->name() == name) return protocol;
+  }
   std::string known;
   for (const std::string_view other : policy_names()) {
     known += known.empty() ? "" : ", ";

@@ -32,14 +32,17 @@ RunResult run(const Protocol& protocol, const Plan& plan, const RunOptions& opti
                            .seed = options.seed,
                            .initial_leader = NodeId{plan.initial_leader + 1},
                            .link = plan.link,
+                           .receive_buffer = plan.receive_buffer,
+                           .work_bytes = plan.work_bytes,
+                           .delay_traces = plan.delay_traces,
                            .event_limit = event_limit(plan, options)});
   Measures measures;
   Checker checker({.consent_limit = options.consent_limit});
   Liveness liveness(measures, checker, options.liveness_bound);
-  engine.observe(measures);
+  engine.observe(measures, Watch::kReplicas);
   if (options.is_checked) {
-    engine.observe(checker);
-    engine.observe(liveness);
+    engine.observe(checker, Watch::kReplicas);
+    engine.observe(liveness, Watch::kReplicas);
   }
   for (Observer* observer : options.observers)
     engine.observe(*observer);

@@ -1,8 +1,13 @@
 #include "vouch/sim/vouch_protocol.h"
 
 #include <algorithm>
+#include <array>
+#include <new>
+#include <span>
 
 #include "vouch/detector/assert.h"
+#include "vouch/host/vote_codec.h"
+#include "vouch/probe/codec.h"
 #include "vouch/quorum_check/monitor.h"
 #include "vouch/sim/network.h"
 
@@ -11,6 +16,12 @@ namespace {
 
 /// The only group of a simulation.
 constexpr GroupId kGroup{1};
+
+/// To which every datagram of a simulation belongs.
+constexpr ClusterHash kCluster = cluster_hash("simulation");
+
+/// Most bits that one corruption flips.
+constexpr std::int64_t kFlipsMax = 4;
 
 /// `config` with what a replica of its own adds.
 MonitorConfig complete(MonitorConfig config, NodeId self, std::size_t replicas) {
@@ -33,6 +44,7 @@ struct Sink {
   Context& context;
   host::Ballot& ballot;
   Term& led;
+  NodeId& leader;
 
   void operator()(const Send& send) {
     context.send<VouchMessage>(send.to, std::in_place_index<0>, send.message);
@@ -69,6 +81,7 @@ struct Sink {
         {.kind = kind, .term = down.term, .node = context.self(), .word = to_string(down.reason)});
   }
   void operator()(const LeaderChanged& changed) {
+    leader = changed.leader;
     context.note({.kind = NoteKind::kFollows, .term = changed.term, .node = changed.leader});
   }
   void operator()(const PeerChanged& changed) {
@@ -118,8 +131,13 @@ struct Sink {
 
 }  // namespace
 
-VouchReplica::VouchReplica(const ReplicaOptions& options, const MonitorConfig& config)
-    : self_(options.self), replicas_(options.replicas), config_(config), rng_(options.rng) {}
+VouchReplica::VouchReplica(const ReplicaOptions& options, const MonitorConfig& config,
+                           const WorkOptions& work)
+    : self_(options.self),
+      replicas_(options.replicas),
+      config_(config),
+      rng_(options.rng),
+      work_(options.self, options.replicas, work) {}
 
 Instant VouchReplica::start(const Boot& boot, Context& context) {
   if (boot.lost_disk) ballot_ = {};
@@ -127,9 +145,15 @@ Instant VouchReplica::start(const Boot& boot, Context& context) {
   config.monitor.incarnation = boot.incarnation;
   config.monitor.boot = boot.is_first ? BootMode::kFirstBoot : BootMode::kRestarted;
   awaited_leader_ = boot.is_first ? boot.initial_leader : kNobody;
-  config.monitor.groups.front().may_lead = awaited_leader_ == kNobody || awaited_leader_ == self_;
+  const bool is_awaited = awaited_leader_ == kNobody || awaited_leader_ == self_;
+  config.monitor.groups.front().may_lead = is_awaited && !is_drained_;
   if (ballot_.group == kGroup) config.election.ballots.push_back(ballot_);
   led_ = Term{};
+  work_.start(boot.lost_disk);
+  working_ = Term{};
+  reported_pending_ = Duration::zero();
+  reported_log_ = {};
+  leader_ = kNobody;
   Result<host::Replica> replica =
       host::Replica::create(std::move(config), context.now(), rng_.fork(boot.incarnation.value()));
   VOUCH_ASSERT(replica.has_value());  // VouchProtocol::create has checked the configuration.
@@ -140,8 +164,10 @@ Instant VouchReplica::start(const Boot& boot, Context& context) {
 Instant VouchReplica::handle(NodeId from, const VouchMessage& message, Context& context) {
   if (const auto* core = std::get_if<0>(&message)) {
     replica_->handle_message(context.now(), from, *core);
+  } else if (const auto* vote = std::get_if<1>(&message)) {
+    replica_->handle_message(context.now(), from, *vote);
   } else {
-    replica_->handle_message(context.now(), from, *std::get_if<1>(&message));
+    handle_work(from, *std::get_if<2>(&message), context);
   }
   return finish(context);
 }
@@ -151,38 +177,116 @@ Instant VouchReplica::handle_timeout(Context& context) {
   return finish(context);
 }
 
+void VouchReplica::handle_work(NodeId from, const WorkMessage& message, Context& context) {
+  if (const auto* append = std::get_if<WorkAppend>(&message)) {
+    const std::optional<WorkAck> ack = work_.handle(context.now(), *append);
+    if (ack) context.send<VouchMessage>(from, std::in_place_index<2>, *ack);
+  } else {
+    work_.handle(from, *std::get_if<WorkAck>(&message));
+  }
+  report_work(context);
+}
+
+std::optional<Instant> VouchReplica::handle_node_fault(const NodeFault& fault, Context& context) {
+  switch (fault.kind) {
+    case NodeFaultKind::kWorkerStalled:
+    case NodeFaultKind::kWorkerRuns:
+      if (!work_.set_worker(fault.kind == NodeFaultKind::kWorkerRuns)) return std::nullopt;
+      report_work(context);
+      break;
+    case NodeFaultKind::kDiskStalled:
+    case NodeFaultKind::kDiskRuns:
+      if (!work_.set_disk(fault.kind == NodeFaultKind::kDiskRuns)) return std::nullopt;
+      report_work(context);
+      break;
+    case NodeFaultKind::kDrained:
+    case NodeFaultKind::kUndrained: {
+      const bool is_drained = fault.kind == NodeFaultKind::kDrained;
+      if (is_drained == is_drained_) return std::nullopt;
+      is_drained_ = is_drained;
+      const bool may_lead = !is_drained && awaited_leader_ == kNobody;
+      replica_->handle_local(context.now(), EligibilityChanged{kGroup, may_lead});
+      break;
+    }
+    case NodeFaultKind::kPeerExited:
+      replica_->handle_local(context.now(), Obituary{fault.peer, fault.incarnation});
+      break;
+    case NodeFaultKind::kPeerRefused:
+      replica_->handle_local(context.now(), Hint{fault.peer});
+      break;
+  }
+  return finish(context);
+}
+
+/// Accepts and replicates what is due, for the term that this node leads.
+void VouchReplica::do_work(Context& context) {
+  if (led_ != working_) {
+    working_ = led_;
+    work_.lead(context.now(), working_);
+  }
+  if (const std::optional<WorkAppend> append = work_.advance(context.now())) {
+    for (NodeIndex index = 0; index < replicas_; ++index) {
+      const NodeId peer{index + 1};
+      if (peer != self_) context.send<VouchMessage>(peer, std::in_place_index<2>, *append);
+    }
+  }
+  report_work(context);
+}
+
+/// A Monitor counts on from what it was told, so only a change is worth telling.
+void VouchReplica::report_work(Context& context) {
+  if (work_.log() != reported_log_) {
+    reported_log_ = work_.log();
+    replica_->handle_local(context.now(), LogAdvanced{kGroup, reported_log_});
+  }
+  const Duration pending = work_.oldest_pending(context.now());
+  if (pending == Duration::zero() && reported_pending_ == Duration::zero()) return;
+  reported_pending_ = pending;
+  replica_->handle_local(context.now(), ProgressReported{kGroup, pending});
+}
+
 Instant VouchReplica::finish(Context& context) {
-  Sink sink{context, ballot_, led_};
+  Sink sink{context, ballot_, led_, leader_};
   replica_->drain(context.now(), sink);
   if (awaited_leader_ != kNobody) enable_when_led(context);
-  return replica_->next_timeout();
+  if (!work_.is_modelled()) return replica_->next_timeout();
+  do_work(context);
+  replica_->drain(context.now(), sink);
+  return std::min(replica_->next_timeout(), work_.next_due());
 }
 
 void VouchReplica::enable_when_led(Context& context) {
-  if (replica_->monitor().status(kGroup, context.now()).leader != awaited_leader_) return;
+  if (leader_ != awaited_leader_) return;
   awaited_leader_ = kNobody;
+  if (is_drained_) return;
   replica_->handle_local(context.now(), EligibilityChanged{kGroup, true});
-  Sink sink{context, ballot_, led_};
+  Sink sink{context, ballot_, led_, leader_};
   replica_->drain(context.now(), sink);
 }
 
 ReplicaStatus VouchReplica::status(Instant now) const {
-  const GroupStatus status = replica_->monitor().status(kGroup, now);
-  const Role role = status.leads                                ? Role::kLeader
-                    : replica_->election().is_candidate(kGroup) ? Role::kCandidate
-                                                                : Role::kFollower;
-  const Term term = std::max(status.term, replica_->election().ballot(kGroup).term);
-  return {role, term, status.leader, status.leads ? status.lease_until : kLongAgo};
+  // Not Monitor::status: it counts who would follow this node, and nobody asks for that here.
+  const Monitor& monitor = replica_->monitor();
+  // The election follows every term that the Monitor learns of, and the Monitor those of the votes.
+  const Term term = replica_->election().ballot(kGroup).term;
+  if (monitor.lease_held(kGroup, now)) {
+    const Instant lease_until = monitor.guard(kGroup, term);
+    VOUCH_ASSERT(lease_until > now);
+    return {Role::kLeader, term, leader_, lease_until};
+  }
+  const bool stands = replica_->election().is_candidate(kGroup);
+  return {stands ? Role::kCandidate : Role::kFollower, term, leader_, kLongAgo};
 }
 
-Result<VouchProtocol> VouchProtocol::create(const MonitorConfig& config, std::size_t replicas) {
+Result<VouchProtocol> VouchProtocol::create(const MonitorConfig& config, std::size_t replicas,
+                                            const WorkOptions& work) {
   if (replicas < 1 || replicas > kMaxNodes) {
     return Error{Errc::kBadConfig, "replicas: must be in [1, " + std::to_string(kMaxNodes) +
                                        "] for vouch, is " + std::to_string(replicas)};
   }
   const MonitorConfig checked = complete(config, NodeId{1}, replicas);
   if (const Status status = validate(checked); !status) return status.error();
-  return VouchProtocol(config);
+  return VouchProtocol(config, work);
 }
 
 std::string_view VouchProtocol::message_kind(const Payload& payload) const {
@@ -199,11 +303,49 @@ std::string_view VouchProtocol::message_kind(const Payload& payload) const {
         return "unknown";
     }
   }
-  return std::get_if<1>(&message)->index() == 0 ? "vote_request" : "vote_reply";
+  if (const auto* vote = std::get_if<1>(&message)) {
+    return vote->index() == 0 ? "vote_request" : "vote_reply";
+  }
+  return std::get_if<2>(&message)->index() == 0 ? "work_append" : "work_ack";
+}
+
+std::size_t VouchProtocol::wire_size(const Payload& payload) const {
+  std::array<std::byte, kMaxDatagram> room;
+  const auto& message = payload.as<VouchMessage>();
+  if (const auto* core = std::get_if<0>(&message)) return encode(*core, kCluster, room);
+  if (const auto* vote = std::get_if<1>(&message)) return host::encode(*vote, kCluster, room);
+  // The host's own messages: the work itself, and a short answer.
+  return std::get_if<2>(&message)->index() == 0 ? work_.bytes : kHeaderSize + sizeof(WorkAck);
+}
+
+bool VouchProtocol::corrupt(std::byte* message, std::size_t size, Rng& rng) const {
+  VOUCH_ASSERT(size == sizeof(VouchMessage));
+  auto& target = *std::launder(reinterpret_cast<VouchMessage*>(message));
+  std::array<std::byte, kMaxDatagram> datagram;
+  const auto flip = [&](std::size_t length) {
+    for (std::int64_t flips = rng.between(1, kFlipsMax); flips > 0; --flips) {
+      datagram[rng.below(length)] ^= std::byte{1} << rng.below(8);
+    }
+    return std::span<const std::byte>(datagram.data(), length);
+  };
+  if (const auto* core = std::get_if<0>(&target)) {
+    const auto read = decode(flip(encode(*core, kCluster, datagram)), kCluster);
+    if (const auto* damaged = std::get_if<Message>(&read)) {
+      target.emplace<0>(*damaged);
+      return true;
+    }
+  } else if (const auto* vote = std::get_if<1>(&target)) {
+    const auto read = host::decode_vote(flip(host::encode(*vote, kCluster, datagram)), kCluster);
+    if (const auto* damaged = std::get_if<host::VoteMessage>(&read)) {
+      target.emplace<1>(*damaged);
+      return true;
+    }
+  }
+  return false;  // The host checks its own work, as everybody does.
 }
 
 std::unique_ptr<Replica> VouchProtocol::make(const ReplicaOptions& options) const {
-  return std::make_unique<VouchReplica>(options, config_);
+  return std::make_unique<VouchReplica>(options, config_, work_);
 }
 
 }  // namespace vouch::sim

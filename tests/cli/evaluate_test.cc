@@ -1,69 +1,45 @@
 // The built program as a user calls it: what it prints, where, and with which exit code.
 
 #include <gtest/gtest.h>
-#include <sys/wait.h>
 
-#include <array>
-#include <cstdio>
-#include <filesystem>
 #include <fstream>
+#include <iterator>
 #include <nlohmann/json.hpp>
 #include <sstream>
+#include <string>
+#include <vector>
 
+#include "tests/cli/program.h"
+
+namespace vouch::testing {
 namespace {
 
-namespace fs = std::filesystem;
 using nlohmann::json;
 
-struct Ran {
-  int exit_code = -1;
-  std::string out;
-  std::string err;
-};
+std::vector<std::string> words_of(const std::string& text) {
+  std::istringstream words(text);
+  return {std::istream_iterator<std::string>(words), {}};
+}
+
+/// Runs `vouch` with the words of `arguments`.
+Ran run(const std::string& arguments) {
+  return run_vouch(words_of(arguments));
+}
 
 class EvaluateTest : public ::testing::Test {
  protected:
-  void SetUp() override {
-    std::string pattern = (fs::temp_directory_path() / "vouch_evaluate_XXXXXX").string();
-    ASSERT_NE(::mkdtemp(pattern.data()), nullptr);
-    folder_ = pattern;
-  }
-  void TearDown() override { fs::remove_all(folder_); }
+  [[nodiscard]] std::string path(const std::string& name) const { return folder_.path() / name; }
 
-  std::string path(const std::string& name) const { return (folder_ / name).string(); }
-
-  std::string file(const std::string& name, const std::string& text) const {
+  [[nodiscard]] std::string file(const std::string& name, const std::string& text) const {
     std::ofstream(path(name), std::ios::binary) << text;
     return path(name);
   }
 
-  static std::string text_of(const std::string& path) {
-    std::ostringstream out;
-    out << std::ifstream(path, std::ios::binary).rdbuf();
-    return out.str();
+  static void expect_error(const std::string& arguments, const std::string& part) {
+    vouch::testing::expect_error(words_of(arguments), part);
   }
 
-  Ran run(const std::string& arguments) const {
-    const std::string command = std::string(VOUCH_PROGRAM) + " " + arguments + " >" + path("out") +
-                                " 2>" + path("err") + " </dev/null";
-    const int status = std::system(command.c_str());
-    Ran ran{WIFEXITED(status) ? WEXITSTATUS(status) : -1, text_of(path("out")),
-            text_of(path("err"))};
-    return ran;
-  }
-
-  /// Exit code 2, nothing on standard output, one line on standard error that contains `part`.
-  void expect_error(const std::string& arguments, const std::string& part) const {
-    SCOPED_TRACE(arguments);
-    const Ran ran = run(arguments);
-    EXPECT_EQ(ran.exit_code, 2);
-    EXPECT_EQ(ran.out, "");
-    EXPECT_EQ(ran.err.rfind("vouch: error: ", 0), 0U) << ran.err;
-    EXPECT_NE(ran.err.find(part), std::string::npos) << ran.err << "lacks " << part;
-    EXPECT_EQ(ran.err.find('\n'), ran.err.size() - 1) << "one line: " << ran.err;
-  }
-
-  fs::path folder_;
+  TemporaryFolder folder_;
 };
 
 /// Arrivals every 100 ms but for a silence from 2.0 to 3.0 s: one loss of nine heartbeats.
@@ -191,3 +167,4 @@ TEST_F(EvaluateTest, HelpAndVersionSucceed) {
 }
 
 }  // namespace
+}  // namespace vouch::testing

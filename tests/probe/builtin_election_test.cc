@@ -342,9 +342,13 @@ TEST(BuiltinElection, StrangersAndForgersAreDroppedAndCounted) {
   one.handle_request(at(0), NodeId{2}, elsewhere, kMay);
   EXPECT_EQ(one.counters().dropped_unknown_group, 1U);
   EXPECT_EQ(take(one).order, "");
-  VoteRequest other_epoch = request(2, 1);
-  other_epoch.epoch = ConfigEpoch{2};
-  EXPECT_EQ(ask(one, other_epoch).answer().answer, VoteAnswer::kNotVoter);
+  VoteRequest older_epoch = request(2, 1);
+  older_epoch.epoch = ConfigEpoch{kEpoch.value() - 1};
+  EXPECT_EQ(ask(one, older_epoch).answer().answer, VoteAnswer::kNotVoter);
+  VoteRequest newer_epoch = request(2, 1);
+  newer_epoch.epoch = kEpoch.next();
+  EXPECT_EQ(ask(one, newer_epoch).answer().answer, VoteAnswer::kGranted)
+      << "a newer configuration says itself who votes in it";
 }
 
 TEST(BuiltinElection, BadConfigurationNamesFieldRuleAndValue) {

@@ -42,6 +42,7 @@ Heartbeat distinct_heartbeat() {
               .echo_incarnation = Incarnation{0x41},
               .echo = ClockStamp{0x51},
               .promised = ClockStamp{0x61},
+              .echo_padded = ClockStamp{0x62},
               .sick = true,
               .report_count = 2,
               .group_count = 1};
@@ -55,7 +56,7 @@ Heartbeat distinct_heartbeat() {
                  .lease = WireMicros{0x86},
                  .pending_age = WireMicros{0x87},
                  .abdicated = Term{0x88},
-                 .candidacy = {{Term{0x91}, 0x92}, 0x93, 0x94, true, false},
+                 .candidacy = {{Term{0x91}, 0x92}, 0x93, 0x94, 0x95, true, false, true},
                  .withheld = true};
   return m;
 }
@@ -72,7 +73,7 @@ ConfirmRequest distinct_request() {
           .hold = WireMicros{0x0a},
           .wants_consent = true,
           .sick = false,
-          .candidacy = {{Term{0x0b}, 0x0c}, 0x0d, 0x0e, false, true}};
+          .candidacy = {{Term{0x0b}, 0x0c}, 0x0d, 0x0e, 0x0f, false, true, false}};
 }
 
 ConfirmReply distinct_reply() {
@@ -282,14 +283,27 @@ TEST(Codec, OneByteTooManyIsTrailing) {
   }
 }
 
-/// A changed byte is either refused, or it is the value of a field: then the result differs from
-/// the original by exactly that byte.
-TEST(Codec, EverySingleByteChangeIsRefusedOrIsAValue) {
+TEST(Codec, EveryDamagedByteIsRefused) {
   for (const Bytes& whole : one_of_each()) {
     for (std::size_t at = 0; at < whole.size(); ++at) {
       for (int change = 1; change < 256; ++change) {
         Bytes bytes = whole;
         bytes[at] ^= static_cast<std::byte>(change);
+        EXPECT_TRUE(fault_of(bytes)) << "byte " << at << " changed by " << change;
+      }
+    }
+  }
+}
+
+/// Whoever changes a byte and seals the datagram anew is refused too, or has changed the value of a
+/// field: then the result differs from the original by exactly that byte.
+TEST(Codec, EverySealedByteChangeIsRefusedOrIsAValue) {
+  for (const Bytes& whole : one_of_each()) {
+    for (std::size_t at = 0; at < whole.size(); ++at) {
+      for (int change = 1; change < 256; ++change) {
+        Bytes bytes = whole;
+        bytes[at] ^= static_cast<std::byte>(change);
+        seal(bytes);
         if (const auto fault = fault_of(bytes)) continue;
         EXPECT_GE(at, 3U) << "a changed magic or version was accepted";
         const bool is_core = std::get<MessageType>(peek_type(bytes, kCluster)) < kFirstHostType;
@@ -307,15 +321,17 @@ TEST(Codec, EachFaultHasItsReason) {
   const auto with = [&](std::size_t at, int value) {
     Bytes bytes = good;
     bytes.at(at) = static_cast<std::byte>(value);
+    seal(bytes);
     return fault_of(bytes);
   };
-  constexpr std::size_t kFlagsAt = kHeaderSize + 12 + 5 * 8;
+  constexpr std::size_t kFlagsAt = kHeaderSize + 12 + 6 * 8;
   EXPECT_EQ(with(0, 0), DropReason::kMagic);
   EXPECT_EQ(with(2, kWireVersion + 1), DropReason::kVersion);
   EXPECT_EQ(with(3, 0), DropReason::kType);
   EXPECT_EQ(with(3, 99), DropReason::kType);
   EXPECT_EQ(with(4, 0), DropReason::kCluster);
-  EXPECT_EQ(with(kFlagsAt, 2), DropReason::kValue);
+  EXPECT_EQ(with(kFlagsAt, 4), DropReason::kValue);
+  EXPECT_EQ(with(kFlagsAt, 2), DropReason::kShort) << "padded, but not a whole datagram";
   EXPECT_EQ(with(kFlagsAt + 1, kMaxNodes), DropReason::kCount);
   EXPECT_EQ(with(kFlagsAt + 2, kMaxGroupsPerHeartbeat + 1), DropReason::kCount);
   EXPECT_EQ(fault_of(Bytes(kMaxDatagram + 1)), DropReason::kOversize);
@@ -326,6 +342,23 @@ TEST(Codec, EachFaultHasItsReason) {
   ASSERT_EQ(reply.at(kAnswerAt), answer);
   reply.at(kAnswerAt) = static_cast<std::byte>(kAnswerCount);
   EXPECT_EQ(fault_of(reply), DropReason::kValue);
+}
+
+TEST(Codec, APaddedHeartbeatFillsADatagramWithZeros) {
+  Heartbeat padded = distinct_heartbeat();
+  padded.padded = true;
+  const Bytes bytes = encoded(Message{padded});
+  ASSERT_EQ(bytes.size(), kMaxDatagram);
+  EXPECT_EQ(wire_size(Message{padded}), kMaxDatagram);
+  EXPECT_LT(wire_size(Message{distinct_heartbeat()}), kMaxDatagram / 2);
+  const Decoded<Message> back = decode(bytes, kCluster);
+  ASSERT_TRUE(std::holds_alternative<Message>(back));
+  EXPECT_EQ(encoded(std::get<Message>(back)), bytes);
+  Bytes not_zero = bytes;
+  not_zero.back() = std::byte{1};
+  EXPECT_EQ(fault_of(not_zero), DropReason::kValue);
+  const Bytes cut_off(bytes.begin(), bytes.end() - 1);
+  EXPECT_EQ(fault_of(cut_off), DropReason::kShort);
 }
 
 TEST(Codec, TheRangesOfCoreAndHostDoNotMix) {

@@ -1,13 +1,9 @@
 #include "tests/probe/node_cluster.h"
 
-#include <arpa/inet.h>
 #include <gtest/gtest.h>
-#include <netinet/in.h>
-#include <stdlib.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
-#include <system_error>
+#include <stdexcept>
 #include <utility>
 
 #include "vouch/runtime/control.h"
@@ -46,33 +42,6 @@ bool Recorder::wait_until(const std::function<bool(const Lines&)>& holds) {
 Recorder::Lines Recorder::lines() const {
   const std::scoped_lock lock(mutex_);
   return lines_;
-}
-
-TemporaryFolder::TemporaryFolder() {
-  std::string pattern = (std::filesystem::temp_directory_path() / "vouch-test-XXXXXX").string();
-  if (mkdtemp(pattern.data()) == nullptr) {
-    throw std::system_error(errno, std::generic_category(), pattern);
-  }
-  path_ = pattern;
-}
-
-TemporaryFolder::~TemporaryFolder() {
-  std::error_code ignored;  // What is left over is the system's to clean.
-  std::filesystem::remove_all(path_, ignored);
-}
-
-BoundSocket bind_free_port() {
-  BoundSocket result{.descriptor = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0)};
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  socklen_t size = sizeof address;
-  auto* const any = reinterpret_cast<sockaddr*>(&address);
-  if (bind(result.descriptor, any, size) != 0 || getsockname(result.descriptor, any, &size) != 0) {
-    throw std::system_error(errno, std::generic_category(), "bind 127.0.0.1:0");
-  }
-  result.port = ntohs(address.sin_port);
-  return result;
 }
 
 NodeCluster::NodeCluster(std::uint32_t count, bool allow_drills) {

@@ -3,7 +3,6 @@
 #include <chrono>
 #include <condition_variable>
 #include <cstdint>
-#include <filesystem>
 #include <functional>
 #include <map>
 #include <memory>
@@ -14,6 +13,7 @@
 #include <thread>
 #include <vector>
 
+#include "tests/support/process.h"
 #include "vouch/runtime/node.h"
 #include "vouch/runtime/node_config.h"
 
@@ -39,26 +39,6 @@ class Recorder {
   std::condition_variable changed_;
   Lines lines_;
 };
-
-/// A folder that is gone afterwards.
-class TemporaryFolder {
- public:
-  TemporaryFolder();
-  TemporaryFolder(const TemporaryFolder&) = delete;
-  TemporaryFolder& operator=(const TemporaryFolder&) = delete;
-  ~TemporaryFolder();
-  [[nodiscard]] const std::filesystem::path& path() const { return path_; }
-
- private:
-  std::filesystem::path path_;
-};
-
-/// A UDP socket on a free port of 127.0.0.1.
-struct BoundSocket {
-  int descriptor = -1;
-  std::uint16_t port = 0;
-};
-[[nodiscard]] BoundSocket bind_free_port();
 
 /// Nodes 1..count on free ports of 127.0.0.1, each on a thread of its own.
 class NodeCluster {

@@ -220,6 +220,10 @@ TEST_F(LonelyNode, CountsEveryBadDatagramByReasonAndLives_RealNetwork) {
   other.push_back(std::byte{0});
   send(socket_, other);
   EXPECT_TRUE(is_counted("trailing"));
+  other = datagram(2);
+  other.back() ^= std::byte{4};
+  send(socket_, other);
+  EXPECT_TRUE(is_counted("checksum"));
   send(socket_, {});
   EXPECT_EQ(status()["ok"], true);
 }
@@ -296,6 +300,37 @@ TEST(Node, ARestartRaisesTheIncarnationAlsoWhenTheStateIsLost_RealNetwork) {
   std::filesystem::remove_all(cluster.config(1).state_dir);
   cluster.start(1);
   EXPECT_GT(incarnation(), second);
+}
+
+TEST(Node, ACleanStopStoresWhatItHasPromisedAndAKillDoesNot_RealNetwork) {
+  NodeCluster cluster(2);
+  const std::filesystem::path file = cluster.config(1).state_dir / "state.json";
+  const auto state = [&] {
+    std::ifstream stream(file);
+    return Json::parse(std::string(std::istreambuf_iterator<char>(stream), {}));
+  };
+  const auto boot = [&] {
+    Recorder log;
+    Result<runtime::Node> node =
+        runtime::Node::create(cluster.config(1), [&](std::string_view line) { log.add(line); });
+    EXPECT_TRUE(node);
+    for (const Json& line : log.lines()) {
+      if (line["event"] == "started") return line["boot"].get<std::string>();
+    }
+    return std::string("no line");
+  };
+  cluster.start(1);
+  EXPECT_FALSE(state().contains("promise")) << "nothing is stored while it runs";
+  cluster.stop(1);
+  ASSERT_TRUE(state().contains("promise"));
+  const Json stored = state();
+  EXPECT_EQ(boot(), "persisted");
+  EXPECT_FALSE(state().contains("promise")) << "it counts for one life only";
+  EXPECT_EQ(boot(), "restarted") << "that life ended without a clean stop";
+  Json other_boot = stored;
+  other_boot["promise"]["boot_id"] = "another start of the machine";
+  std::ofstream(file, std::ios::trunc) << other_boot.dump();
+  EXPECT_EQ(boot(), "restarted");
 }
 
 TEST(Node, ASpoiltStateFileIsAnErrorNotAFreshStart_RealNetwork) {

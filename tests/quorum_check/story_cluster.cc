@@ -208,6 +208,9 @@ void StoryCluster::show(Node& node, const Decision& d) {
                      " consents " + text_of_number(d.consents) + " best " + text_of(d.best);
   if (d.until != kLongAgo) text += " until " + relative(node, d.until);
   if (d.verdict == Verdict::kSuppress) text += " via " + text_of(d.via);
+  if (d.verdict == Verdict::kNoElectableCandidate) {
+    text += " with quorum " + text_of(d.with_quorum) + " with log " + text_of(d.with_log);
+  }
   say(node, text);
 }
 

@@ -25,7 +25,7 @@ using namespace std::chrono_literals;
 class InPieces final : public sim::Observer {
  public:
   explicit InPieces(Trace& trace) : trace_(trace) {}
-  void stepped(const sim::Engine&, sim::NodeIndex) override {
+  void stepped(const sim::Engine&, sim::NodeIndex, const sim::ReplicaStatus&) override {
     if (trace_.waiting() > 1000) text += trace_.take();
   }
 

@@ -4,6 +4,8 @@
 #include <nlohmann/json.hpp>
 #include <set>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "vouch/scenario/scenario.h"
 
@@ -72,8 +74,10 @@ TEST(ScenarioReader, NamesFileLineFieldRuleAndValue) {
       {"\"at_ms\": 5000", "\"at_ms\": 20001",
        "f.json:8: events[0].at_ms: must be in [0, 20000], is 20001"},
       {"\"op\": \"cut\"", "\"op\": \"cutt\"",
-       "f.json:8: events[0].op: must be one of cut, heal, loss, delay, crash, restart, pause, "
-       "resume, clock, is 'cutt'"},
+       "f.json:8: events[0].op: must be one of cut, heal, flap, loss, burst_loss, delay, "
+       "lognormal, pareto, delay_trace, jump, reorder, duplicate, corrupt, mtu, rate, trickle, "
+       "deaf, mute, isolate, crash, exit, restart, pause, limp, suspend, freeze, resume, slow, "
+       "flood, worker_stall, disk_stall, clock, wall_clock, drain, undrain, is 'cutt'"},
       {"\"op\": \"cut\"", "\"op\": \"crash\"", "f.json:8: events[0].nodes: is missing"},
       {"\"for_ms\": 10000", "\"for_ms\": 10000, \"every_ms\": 9000, \"times\": 2",
        "f.json:8: events[0].every_ms: must be above for_ms (10000), is 9000"},
@@ -91,6 +95,188 @@ TEST(ScenarioReader, NamesFileLineFieldRuleAndValue) {
   for (const Broken& broken : cases) {
     EXPECT_EQ(error_of(with(broken.what, broken.instead)), broken.error);
   }
+}
+
+/// kValid with another event.
+std::string with_event(std::string_view event) {
+  return with(R"({"at_ms": 5000, "op": "cut", "links": ["0->1"], "for_ms": 10000})", event);
+}
+
+/// The first fault of a file with this event, without its time.
+sim::Fault fault_of(std::string_view event, std::string_view more = "") {
+  std::string text = with_event(event);
+  if (!more.empty()) text.insert(text.find("\"events\""), more);
+  const auto scenario = read_scenario(text, "f.json");
+  EXPECT_TRUE(scenario) << event << ": " << (scenario ? "" : scenario.error().message);
+  return scenario ? scenario->plan.faults.front().fault : sim::Fault{};
+}
+
+using sim::Fault;
+using sim::FaultKind;
+
+TEST(ScenarioReader, ReadsEachFaultOfALink) {
+  const std::pair<std::string_view, Fault> cases[] = {
+      {R"("op": "loss", "per_million": 7)", {FaultKind::kLoss, 0, 1, 7}},
+      {R"("op": "burst_loss", "enter_per_million": 1, "leave_per_million": 2)",
+       {FaultKind::kBurstLoss, 0, 1, 1, 2, 0, 1'000'000}},
+      {R"("op": "delay", "delay_us": 5)", {FaultKind::kDelay, 0, 1, 5'000, 300'000}},
+      {R"("op": "lognormal", "median_us": 5, "sigma_per_mille": 6, "max_us": 7)",
+       {FaultKind::kLognormal, 0, 1, 5'000, 6, 7'000}},
+      {R"("op": "pareto", "scale_us": 5, "alpha_per_mille": 1500, "per_million": 9)",
+       {FaultKind::kPareto, 0, 1, 5'000, 1500, 10'000'000'000, 9}},
+      {R"("op": "delay_trace", "trace": "b")", {FaultKind::kDelayTrace, 0, 1, 2}},
+      {R"("op": "jump", "add_us": 5, "ramp_ms": 6)",
+       {FaultKind::kDelayJump, 0, 1, 5'000, 6'000'000}},
+      {R"("op": "reorder", "per_million": 5, "by_us": 6)", {FaultKind::kReorder, 0, 1, 5, 6'000}},
+      {R"("op": "duplicate", "per_million": 5, "copies": 6)", {FaultKind::kDuplicate, 0, 1, 5, 6}},
+      {R"("op": "corrupt", "per_million": 5)", {FaultKind::kCorrupt, 0, 1, 5}},
+      {R"("op": "mtu", "bytes": 5)", {FaultKind::kMtu, 0, 1, 5}},
+      {R"("op": "rate", "kbit_per_second": 5, "queue": 6)", {FaultKind::kRate, 0, 1, 5'000, 6}},
+      {R"("op": "trickle", "spacing_ms": 5, "queue": 6)",
+       {FaultKind::kTrickle, 0, 1, 5'000'000, 6}},
+  };
+  for (const auto& [values, fault] : cases) {
+    const std::string event = R"({"at_ms": 5000, "links": ["0->1"], )" + std::string(values) + "}";
+    EXPECT_EQ(fault_of(event, R"("delay_traces": {"a": [1], "b": [2, 3]}, )"), fault) << values;
+  }
+}
+
+TEST(ScenarioReader, ReadsEachFaultOfANode) {
+  const std::pair<std::string_view, Fault> cases[] = {
+      {R"("op": "exit", "supervised": true)", {FaultKind::kExit, 2, 0, 1}},
+      {R"("op": "exit")", {FaultKind::kExit, 2, 0, 0}},
+      {R"("op": "suspend")", {FaultKind::kSuspend, 2}},
+      {R"("op": "freeze")", {FaultKind::kFreeze, 2}},
+      {R"("op": "slow", "handling_us": 5)", {FaultKind::kSlow, 2, 0, 5'000}},
+      {R"("op": "flood", "per_million": 5)", {FaultKind::kFlood, 2, 0, 5}},
+      {R"("op": "worker_stall")", {FaultKind::kWorkerStall, 2, 0, 1}},
+      {R"("op": "disk_stall")", {FaultKind::kDiskStall, 2, 0, 1}},
+      {R"("op": "clock", "step_ms": 5)", {FaultKind::kClock, 2, 0, 0, 5'000'000}},
+      {R"("op": "wall_clock", "step_ms": -5)", {FaultKind::kWallStep, 2, 0, -5'000'000}},
+      {R"("op": "drain")", {FaultKind::kDrain, 2, 0, 1}},
+      {R"("op": "undrain")", {FaultKind::kDrain, 2, 0, 0}},
+      {R"("op": "deaf")", {FaultKind::kCut, 0, 2}},
+      {R"("op": "mute")", {FaultKind::kCut, 2, 0}},
+  };
+  for (const auto& [values, fault] : cases) {
+    const std::string event = R"({"at_ms": 5000, "nodes": [2], )" + std::string(values) + "}";
+    EXPECT_EQ(fault_of(event, R"("work": {"interval_ms": 9, "bytes": 8}, )"), fault) << values;
+  }
+  EXPECT_EQ(fault_of(R"({"at_ms": 1, "op": "pause", "nodes": "leader"})").a, sim::kTheLeader);
+}
+
+/// Times in ms and kinds of all faults of a file with this event.
+std::vector<std::pair<std::int64_t, FaultKind>> course_of(std::string_view event) {
+  const auto scenario = read_scenario(with_event(event), "f.json");
+  EXPECT_TRUE(scenario) << event;
+  std::vector<std::pair<std::int64_t, FaultKind>> course;
+  if (!scenario) return course;
+  for (const auto& [at, fault] : scenario->plan.faults) {
+    course.emplace_back((at - sim::kStart).count() / 1'000'000, fault.kind);
+  }
+  return course;
+}
+
+TEST(ScenarioReader, ExpandsWhatRepeatsAndWhatEnds) {
+  using Course = std::vector<std::pair<std::int64_t, FaultKind>>;
+  EXPECT_EQ(course_of(R"({"at_ms": 100, "op": "flap", "links": ["0->1"], "down_ms": 30,
+                          "up_ms": 20, "for_ms": 100})"),
+            (Course{{100, FaultKind::kCut},
+                    {130, FaultKind::kHeal},
+                    {150, FaultKind::kCut},
+                    {180, FaultKind::kHeal}}));
+  EXPECT_EQ(course_of(R"({"at_ms": 100, "op": "limp", "nodes": [1], "pause_ms": 30,
+                          "every_ms": 50, "for_ms": 60})"),
+            (Course{{100, FaultKind::kPause},
+                    {130, FaultKind::kResume},
+                    {150, FaultKind::kPause},
+                    {180, FaultKind::kResume}}));
+  EXPECT_EQ(course_of(R"({"at_ms": 1, "op": "wall_clock", "nodes": [1], "step_ms": 5,
+                          "every_ms": 2, "times": 2})"),
+            (Course{{1, FaultKind::kWallStep}, {3, FaultKind::kWallStep}}));
+  EXPECT_EQ(course_of(R"({"at_ms": 1, "op": "exit", "nodes": [1], "for_ms": 9})"),
+            (Course{{1, FaultKind::kExit}, {10, FaultKind::kRestart}}));
+  EXPECT_EQ(course_of(R"({"at_ms": 1, "op": "mtu", "links": ["0->1"], "bytes": 9, "for_ms": 9})"),
+            (Course{{1, FaultKind::kMtu}, {10, FaultKind::kMtu}}));
+  EXPECT_EQ(course_of(R"({"at_ms": 1, "op": "isolate", "nodes": [1]})").size(), 4U);
+  EXPECT_EQ(course_of(R"({"at_ms": 1, "op": "deaf", "nodes": [1, 2]})").size(), 4U);
+}
+
+TEST(ScenarioReader, NamesWhatIsWrongWithAnOperation) {
+  const std::pair<std::string_view, std::string_view> cases[] = {
+      {R"({"at_ms": 1, "op": "flap", "links": ["0-1"], "down_ms": 5, "for_ms": 9})",
+       "f.json:8: events[0].up_ms: is missing"},
+      {R"({"at_ms": 1, "op": "limp", "nodes": [1], "pause_ms": 5, "every_ms": 5, "for_ms": 9})",
+       "f.json:8: events[0].every_ms: must be above pause_ms (5), is 5"},
+      {R"({"at_ms": 1, "op": "worker_stall", "nodes": [1]})",
+       "f.json:8: events[0].op: needs 'work': without work nobody can see a stall"},
+      {R"({"at_ms": 1, "op": "delay_trace", "links": ["0-1"], "trace": "x"})",
+       "f.json:8: events[0].trace: must be one of delay_traces, is 'x'"},
+      {R"({"at_ms": 1, "op": "clock", "nodes": [1]})",
+       "f.json:8: events[0].rate_ppm: is missing, and step_ms too"},
+      {R"({"at_ms": 1, "op": "pause", "nodes": "all"})",
+       "f.json:8: events[0].nodes: must be a list of nodes or 'leader', is 'all'"},
+      {R"({"at_ms": 1, "op": "deaf", "nodes": "leader"})",
+       "f.json:8: events[0].nodes: must be an array, is 'leader'"},
+      {R"({"at_ms": 1, "op": "pause", "nodes": []})",
+       "f.json:8: events[0].nodes: must not be empty"},
+      {R"({"at_ms": 1, "op": "exit", "nodes": [1], "supervised": 1})",
+       "f.json:8: events[0].supervised: must be true or false, is 1"},
+      {R"({"at_ms": 1, "op": "drain", "nodes": [1], "per_million": 1})",
+       "f.json:8: events[0].per_million: unknown key"},
+      {R"({"at_ms": 1, "op": "burst_loss", "links": ["0-1"], "enter_per_million": 0})",
+       "f.json:8: events[0].enter_per_million: must be in [1, 1000000], is 0"},
+  };
+  for (const auto& [event, error] : cases)
+    EXPECT_EQ(error_of(with_event(event)), error);
+}
+
+TEST(ScenarioReader, AClassMustAgreeWithWhatIsExpected) {
+  EXPECT_EQ(error_of(with("\"title\"", "\"class\": \"keep\", \"title\"")), "no error");
+  EXPECT_EQ(
+      error_of(with("\"title\"", "\"class\": \"move\", \"title\"")),
+      "f.json:3: class: class 'move' needs expect.vouch.elections with a min above 0 and a max");
+  EXPECT_EQ(error_of(with("\"title\"", "\"class\": \"stop\", \"title\"")),
+            "f.json:3: class: class 'stop' needs expect.vouch.leader_at_heal []");
+  EXPECT_EQ(error_of(with("\"title\"", "\"class\": \"halt\", \"title\"")),
+            "f.json:3: class: must be 'keep', 'move', 'stop' or 'bound', is 'halt'");
+}
+
+TEST(ScenarioReader, SweepsEveryChoiceOfItsParameters) {
+  std::string text = with("\"replicas\": 3",
+                          "\"sweep\": {\"a\": [1, 2], \"b\": [7000, 8000]},\n"
+                          "  \"replicas\": 3");
+  text.replace(text.find("\"at_ms\": 5000"), 13, "\"at_ms\": \"$b\"");
+  text.replace(text.find("10000}"), 6, "\"$a\"}");
+  const auto scenarios = read_scenarios(text, "f.json");
+  ASSERT_TRUE(scenarios) << scenarios.error().message;
+  ASSERT_EQ(scenarios->size(), 4U);
+  EXPECT_EQ(scenarios->at(1).variant, "a=1 b=8000");
+  EXPECT_EQ(scenarios->at(1).label(), "t (a=1 b=8000)");
+  EXPECT_EQ(scenarios->at(2).variant, "a=2 b=7000");
+  EXPECT_EQ(scenarios->at(2).plan.faults[0].at, sim::kStart + std::chrono::seconds(7));
+  EXPECT_EQ(scenarios->at(2).plan.faults[1].at, sim::kStart + std::chrono::milliseconds(7002));
+}
+
+TEST(ScenarioReader, NamesWhatIsWrongWithASweep) {
+  const auto error = [](std::string_view sweep, std::string_view at) {
+    std::string text =
+        with("\"replicas\": 3", "\"sweep\": " + std::string(sweep) + ", \"replicas\": 3");
+    const std::size_t place = text.find("\"at_ms\": 5000");
+    return error_of(text.replace(place, 13, "\"at_ms\": " + std::string(at)));
+  };
+  EXPECT_EQ(error("{\"a\": [1]}", "5000"), "f.json:4: sweep.a: is not used");
+  EXPECT_EQ(error("{\"a\": [1]}", "\"$b\""),
+            "f.json:8: events.at_ms: must be a parameter of sweep, is '$b'");
+  EXPECT_EQ(error("{\"a\": []}", "\"$a\""),
+            "f.json:4: sweep.a: must be a list of integers, is an array of 0");
+  EXPECT_EQ(error("{\"a\": [true]}", "\"$a\""),
+            "f.json:4: sweep.a: must be a list of integers, has true");
+  EXPECT_EQ(error("{}", "5000"),
+            "f.json:4: sweep: must be an object with at least one list, is "
+            "an object");
+  EXPECT_EQ(error("{\"a\": [20001]}", "\"$a\""),
+            "f.json:8: events[0].at_ms: must be in [0, 20000], is 20001");
 }
 
 TEST(ScenarioReader, RefusesBadLinks) {
@@ -158,7 +344,7 @@ TEST(ScenarioSchema, KnowsTheSameKeysAsTheReader) {
   };
   for (const std::string& key : properties_of(schema)) {
     const std::string quoted = "\"" + key + "\"";
-    if (kValid.find(quoted) != std::string_view::npos) continue;
+    if (kValid.find(quoted) != std::string_view::npos || key == "sweep") continue;
     EXPECT_TRUE(is_known(with("\"name\"", quoted + ": {}, \"name\""))) << key;
   }
   for (const std::string& key : properties_of(schema.at("$defs").at("config"))) {
@@ -181,7 +367,7 @@ TEST(ScenarioSchema, KnowsTheSameKeysAsTheReader) {
   for (const std::string& name : operations) {
     EXPECT_NE(known.find(name), std::string::npos) << name;
   }
-  EXPECT_EQ(operations.size(), 9U);
+  EXPECT_EQ(operations.size(), 35U);
 }
 
 }  // namespace

@@ -2,6 +2,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string_view>
 #include <utility>
 #include <vector>
@@ -44,11 +45,18 @@ class ToyReplica final : public TypedReplica<ToyReplica, ToyMessage> {
     return see({ToyEvent::Kind::kTimeout, context.now(), kNobody, 0}, context);
   }
   [[nodiscard]] ReplicaStatus status(Instant) const override { return reported; }
+  std::optional<Instant> handle_node_fault(const NodeFault& fault, Context& context) override {
+    told.push_back(fault);
+    told_at.push_back(context.now());
+    return std::nullopt;
+  }
 
   NodeId self;
   ReplicaStatus reported{};
   Boot last_boot{};
   std::vector<ToyEvent> seen;
+  std::vector<NodeFault> told;
+  std::vector<Instant> told_at;
 
  private:
   Instant see(const ToyEvent& event, Context& context) {

@@ -1,5 +1,6 @@
 #include "vouch/probe/codec.h"
 
+#include <array>
 #include <concepts>
 
 namespace vouch {
@@ -29,7 +30,8 @@ void fields(Wire& wire, M& m) {
   fields(wire, m.log);
   wire.number(m.priority);
   wire.number(m.consenters);
-  wire.flags(m.may_lead, m.electable);
+  wire.number(m.strikes);
+  wire.flags(m.may_lead, m.electable, m.reaches_quorum);
 }
 
 template <typename Wire, Either<PeerReport> M>
@@ -61,13 +63,15 @@ void fields(Wire& wire, M& m) {
   wire.number(m.echo_incarnation);
   wire.number(m.echo);
   wire.number(m.promised);
-  wire.flags(m.sick);
+  wire.number(m.echo_padded);
+  wire.flags(m.sick, m.padded);
   wire.count(m.report_count, m.reports.size());
   wire.count(m.group_count, m.groups.size());
   for (std::size_t i = 0; i < m.report_count; ++i)
     fields(wire, m.reports[i]);
   for (std::size_t i = 0; i < m.group_count; ++i)
     fields(wire, m.groups[i]);
+  if (m.padded) wire.padding();
 }
 
 template <typename Wire, Either<ConfirmRequest> M>
@@ -134,9 +138,14 @@ std::size_t encode(const Message& message, ClusterHash cluster, std::span<std::b
       [&]<typename T>(const T& m) {
         WireWriter wire(room, cluster, type_of<T>());
         fields(wire, m);
-        return wire.size();
+        return wire.finish();
       },
       message);
+}
+
+std::size_t wire_size(const Message& message) {
+  std::array<std::byte, kMaxDatagram> room;
+  return encode(message, ClusterHash{}, room);
 }
 
 Decoded<Message> decode(std::span<const std::byte> datagram, ClusterHash cluster) {
@@ -178,6 +187,8 @@ std::string_view to_string(DropReason reason) {
       return "value";
     case DropReason::kTrailing:
       return "trailing";
+    case DropReason::kChecksum:
+      return "checksum";
     case DropReason::kWrongSender:
       return "wrong_sender";
   }

@@ -114,7 +114,9 @@ void BuiltinElection::handle_campaign(Instant now, const Campaign& campaign, Dur
   race->standing = true;
   race->requested_at = now;
   race->ends_at = saturating_add(now, vote_window_);
-  race->bound_until = saturating_add(now, own_bound);
+  // Who has not voted may be bound for ever, for all that is known.
+  race->bound_until.fill(kNever);
+  race->bound_until[roster_.self()] = saturating_add(now, own_bound);
   race->yes.clear();
   race->no.clear();
   race->yes.insert(roster_.self());
@@ -142,7 +144,7 @@ void BuiltinElection::handle_request(Instant, NodeId from, const VoteRequest& re
     return;
   }
 
-  VoteReply reply{.from = self_, .group = race->id, .epoch = race->epoch, .term = request.term};
+  VoteReply reply{.from = self_, .group = race->id, .epoch = request.epoch, .term = request.term};
   reply.answer = judge(*race, slot, request, permission);
   if (reply.answer == VoteAnswer::kGranted) {
     if (lease_mode_ == LeaseMode::kWaitOut) reply.bound = to_wire_up(permission.bound);
@@ -185,7 +187,7 @@ void BuiltinElection::handle_reply(Instant now, NodeId from, const VoteReply& re
   }
   if (reply.answer == VoteAnswer::kGranted) {
     race->yes.insert(slot);
-    race->bound_until = std::max(race->bound_until, saturating_add(now, from_wire(reply.bound)));
+    race->bound_until[slot] = saturating_add(now, from_wire(reply.bound));
   } else if (is_final(reply.answer)) {
     race->no.insert(slot);
   }
@@ -203,6 +205,18 @@ void BuiltinElection::observe_term(Instant, GroupId group, Term term) {
 
 void BuiltinElection::set_log(GroupId group, LogPosition log) {
   if (Race* race = find(group)) race->log = log;
+}
+
+void BuiltinElection::set_membership(const MembershipChanged& event) {
+  Race* race = find(event.group);
+  if (race == nullptr || event.epoch <= race->epoch) return;
+  if (race->standing) end_candidacy(*race, counters_.candidacies_lost);
+  race->epoch = event.epoch;
+  race->voters = {};
+  for (const NodeId node : event.voters)
+    race->voters.current.insert(roster_.slot_of(node));
+  for (const NodeId node : event.joint)
+    race->voters.joint.insert(roster_.slot_of(node));
 }
 
 void BuiltinElection::handle_timeout(Instant now) {
@@ -265,8 +279,11 @@ Slot BuiltinElection::slot_of_sender(NodeId from, const Sender& sender) {
 
 VoteAnswer BuiltinElection::judge(const Race& race, Slot from, const VoteRequest& request,
                                   VotePermission permission) const {
+  // A newer configuration than ours says itself who votes in it.
   const bool both_vote = race.voters.contains(from) && race.voters.contains(roster_.self());
-  if (!both_vote || request.epoch != race.epoch) return VoteAnswer::kNotVoter;
+  if (request.epoch < race.epoch || (request.epoch == race.epoch && !both_vote)) {
+    return VoteAnswer::kNotVoter;
+  }
   if (request.term < race.term) return VoteAnswer::kOldTerm;
   if (request.term == race.term && race.voted_for != kNobody &&
       race.voted_for != request.from.node) {
@@ -321,7 +338,9 @@ void BuiltinElection::conclude(Race& race, Instant now) {
   for (Slot slot = 0; slot < roster_.size(); ++slot) {
     if (race.yes.contains(slot)) elected.voters.push(roster_.node(slot));
   }
-  elected.bound = remaining(race.bound_until, now);
+  // Rule S8: an earlier lease rests on a majority of promises, whoever holds it. It is over when so
+  // many have ended that the rest, with all those who did not vote, are no majority any more.
+  elected.bound = remaining(race.voters.quorum_until(race.bound_until), now);
   out_.push(LocalEvent{elected});
 }
 

@@ -42,7 +42,7 @@ std::size_t encode(const VoteMessage& message, ClusterHash cluster, std::span<st
   const bool is_request = std::holds_alternative<VoteRequest>(message);
   WireWriter wire(room, cluster, is_request ? kVoteRequestType : kVoteReplyType);
   std::visit([&](const auto& m) { fields(wire, m); }, message);
-  return wire.size();
+  return wire.finish();
 }
 
 Decoded<VoteMessage> decode_vote(std::span<const std::byte> datagram, ClusterHash cluster) {

@@ -67,7 +67,9 @@ void Journal::write(Instant now, const Decision& d) {
         {"quorum", d.quorum},
         {"until_ms", until_ms(now, d.until)},
         {"best", d.best.value()},
-        {"via", ids(d.via)}});
+        {"via", ids(d.via)},
+        {"with_quorum", ids(d.with_quorum)},
+        {"with_log", ids(d.with_log)}});
 }
 
 void Journal::write(Instant now, const Campaign& c) {

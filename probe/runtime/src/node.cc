@@ -22,6 +22,19 @@ std::uint64_t system_entropy() {
   return (std::uint64_t{device()} << 32) | device();
 }
 
+/// What this life assumes of the promises of the one before.
+const char* boot_name(BootMode boot) {
+  switch (boot) {
+    case BootMode::kRestarted:
+      return "restarted";
+    case BootMode::kFirstBoot:
+      return "first_boot";
+    case BootMode::kPersisted:
+      return "persisted";
+  }
+  return "invalid";
+}
+
 std::vector<Transport::Peer> transport_peers(const NodeConfig& config) {
   std::vector<Transport::Peer> peers;
   for (const PeerAddress& peer : config.peers) {
@@ -56,6 +69,7 @@ Status Node::Impl::open(std::optional<int> bound_socket) {
                 {{"listen", address()},
                  {"incarnation", store_.incarnation().value()},
                  {"peers", config_.peers.size()},
+                 {"boot", boot_name(replica_.monitor().config().boot)},
                  {"lease_ms", to_ms(config_.replica.monitor.lease)},
                  {"drills", config_.allow_drills}});
   return Done{};
@@ -65,8 +79,25 @@ Status Node::Impl::run() {
   wait_for_datagrams();
   arm_timer();
   io_.run();
+  if (outcome_) say_goodbye();
   journal_.note(boottime_now(), "stopped", {{"clean", outcome_.has_value()}});
   return outcome_;
+}
+
+/// A leader that stops tells its peers that its promises are free; and what this node has promised
+/// itself is stored, so that its next life need not be silent for longer than that.
+void Node::Impl::say_goodbye() {
+  const Instant now = boottime_now();
+  for (const GroupConfig& group : replica_.monitor().config().groups) {
+    const GroupStatus status = replica_.monitor().status(group.id, now);
+    if (status.leads) replica_.handle_local(now, Resigned{group.id, status.term});
+  }
+  drain(now);
+  if (!outcome_) return;
+  if (const Status saved = store_.save_promise(replica_.monitor().promised_until()); !saved) {
+    journal_.note(now, "state_not_saved", {{"error", saved.error().message}});
+    outcome_ = saved;
+  }
 }
 
 void Node::Impl::stop() {
@@ -195,6 +226,11 @@ Result<Node> Node::create(const NodeConfig& config, LogSink log, std::optional<i
   if (!store) return store.error();
   host::ReplicaConfig complete = config.replica;
   complete.monitor.incarnation = store->incarnation();
+  const std::optional<Duration> promise_left = store->promise_left(boottime_now());
+  if (promise_left && *promise_left <= complete.monitor.promise()) {
+    complete.monitor.boot = BootMode::kPersisted;
+    complete.monitor.boot_promise = *promise_left;
+  }
   complete.election.ballots.clear();
   for (const host::Ballot& ballot : store->ballots()) {
     for (const GroupConfig& group : complete.monitor.groups) {

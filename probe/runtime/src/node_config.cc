@@ -130,6 +130,11 @@ void read_times(JsonObject& root, JsonProblem& problem, MonitorConfig& monitor) 
   monitor.suppress_cap = root.milliseconds("suppress_cap_ms", monitor.suppress_cap);
   monitor.stall_limit = root.milliseconds("stall_limit_ms", monitor.stall_limit);
   monitor.progress_timeout = root.milliseconds("progress_timeout_ms", monitor.progress_timeout);
+  monitor.worker_interval = root.milliseconds("worker_interval_ms", monitor.worker_interval);
+  monitor.hold_off = root.milliseconds("hold_off_ms", monitor.hold_off);
+  monitor.stall_window = root.milliseconds("stall_window_ms", monitor.stall_window);
+  monitor.padded_every =
+      static_cast<std::uint32_t>(root.number("padded_every", 0, 1000, monitor.padded_every));
   monitor.lease_mode = choice(root, "lease_mode", problem,
                               {{"refuse", LeaseMode::kRefuse}, {"wait_out", LeaseMode::kWaitOut}},
                               monitor.lease_mode);
@@ -160,6 +165,9 @@ std::string with_pointer(const std::string& message) {
                                    "suppress_cap",
                                    "stall_limit",
                                    "progress_timeout",
+                                   "worker_interval",
+                                   "hold_off",
+                                   "stall_window",
                                    "detector/timeout",
                                    "detector/safety_margin",
                                    "detector/stddev_min",

@@ -27,6 +27,7 @@ class Node::Impl {
   Status open(std::optional<int> bound_socket);
   Status run();
   void stop();
+  void say_goodbye();
   void stop_on_signals();
   [[nodiscard]] std::string address() const { return to_string(transport_.local()); }
 

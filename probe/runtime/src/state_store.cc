@@ -31,6 +31,14 @@ std::uint64_t wall_milliseconds() {
   return count < 1 ? 1 : static_cast<std::uint64_t>(count);
 }
 
+/// Names this start of the machine: CLOCK_BOOTTIME begins anew with the next one.
+std::string boot_id() {
+  std::ifstream stream("/proc/sys/kernel/random/boot_id");
+  std::string id;
+  std::getline(stream, id);
+  return id;
+}
+
 Status sync_folder(const std::filesystem::path& folder) {
   const int descriptor = open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   if (descriptor < 0) return trouble("cannot be opened", folder);
@@ -82,7 +90,9 @@ StateStore::StateStore(StateStore&& other) noexcept
       lock_(std::exchange(other.lock_, -1)),
       node_(other.node_),
       incarnation_(other.incarnation_),
-      ballots_(std::move(other.ballots_)) {}
+      ballots_(std::move(other.ballots_)),
+      promise_(std::move(other.promise_)),
+      earlier_(std::move(other.earlier_)) {}
 
 StateStore& StateStore::operator=(StateStore&& other) noexcept {
   std::swap(folder_, other.folder_);
@@ -90,6 +100,8 @@ StateStore& StateStore::operator=(StateStore&& other) noexcept {
   std::swap(node_, other.node_);
   std::swap(incarnation_, other.incarnation_);
   std::swap(ballots_, other.ballots_);
+  std::swap(promise_, other.promise_);
+  std::swap(earlier_, other.earlier_);
   return *this;
 }
 
@@ -109,6 +121,16 @@ Status StateStore::save(const host::Ballot& ballot) {
   Status written = write();
   if (!written) ballots_ = before;
   return written;
+}
+
+std::optional<Duration> StateStore::promise_left(Instant now) const {
+  if (!earlier_ || earlier_->boot_id.empty() || earlier_->boot_id != boot_id()) return std::nullopt;
+  return remaining(earlier_->until, now);
+}
+
+Status StateStore::save_promise(Instant until) {
+  promise_ = StoredPromise{boot_id(), until};
+  return write();
 }
 
 Status StateStore::read() {
@@ -133,6 +155,14 @@ Status StateStore::read() {
     entry.finish();
     ballots_.push_back(ballot);
   }
+  if (root.has("promise")) {
+    JsonObject promise = root.object("promise");
+    StoredPromise stored{promise.text("boot_id"), {}};
+    stored.until = Instant(Duration(static_cast<std::int64_t>(
+        promise.number("until_ns", 0, static_cast<std::uint64_t>(INT64_MAX)))));
+    promise.finish();
+    earlier_ = std::move(stored);
+  }
   root.finish();
   if (!problem.found() && node != node_.value()) {
     problem.add("/node_id", "must be that of this node, " + std::to_string(node_.value()), node);
@@ -150,6 +180,12 @@ Status StateStore::write() const {
     json["ballots"].push_back({{"group", ballot.group.value()},
                                {"term", ballot.term.value()},
                                {"voted_for", ballot.voted_for.value()}});
+  }
+  if (promise_) {
+    // Bound to nobody is an instant that has passed.
+    const std::int64_t until =
+        std::max<std::int64_t>(promise_->until.time_since_epoch().count(), 0);
+    json["promise"] = {{"boot_id", promise_->boot_id}, {"until_ns", until}};
   }
   const std::filesystem::path path = folder_ / kFile;
   const std::filesystem::path next = folder_ / "state.json.next";

@@ -22,6 +22,7 @@ std::uint64_t pid_of(sim::NodeIndex node) {
 void ChromeTrace::moved(const sim::Engine& engine, sim::NodeIndex from, sim::NodeIndex to,
                         const sim::Payload& payload, sim::Fate fate) {
   begin_file(engine);
+  if (fate == sim::Fate::kDelivered) lanes_.delivered(engine, to);
   const std::string kind(engine.protocol().message_kind(payload));
   const Span now{engine.now(), engine.now() + std::chrono::microseconds(1)};
   const std::uint64_t* const number = fate == sim::Fate::kSent ? nullptr : flights_.find(payload);
@@ -46,9 +47,10 @@ void ChromeTrace::moved(const sim::Engine& engine, sim::NodeIndex from, sim::Nod
   }
 }
 
-void ChromeTrace::stepped(const sim::Engine& engine, sim::NodeIndex node) {
+void ChromeTrace::stepped(const sim::Engine& engine, sim::NodeIndex node,
+                          const sim::ReplicaStatus& status) {
   begin_file(engine);
-  lanes_.stepped(engine, node);
+  lanes_.stepped(engine, node, status);
 }
 
 void ChromeTrace::noted(const sim::Engine& engine, sim::NodeIndex node, const sim::Note& note) {
@@ -60,7 +62,7 @@ void ChromeTrace::noted(const sim::Engine& engine, sim::NodeIndex node, const si
 
 void ChromeTrace::faulted(const sim::Engine& engine, const sim::Fault& fault) {
   begin_file(engine);
-  const bool is_link = scenario::is_about_link(fault.kind);
+  const bool is_link = sim::is_about_link(fault.kind);
   // The network has one track, of the same number as a node's first.
   instant(is_link ? replicas_ + 1 : pid_of(fault.a), kStanding, engine.now(), sentence(fault),
           "fault");

@@ -24,7 +24,8 @@ class ChromeTrace final : public Trace, private LaneSink {
 
   void moved(const sim::Engine& engine, sim::NodeIndex from, sim::NodeIndex to,
              const sim::Payload& payload, sim::Fate fate) override;
-  void stepped(const sim::Engine& engine, sim::NodeIndex node) override;
+  void stepped(const sim::Engine& engine, sim::NodeIndex node,
+               const sim::ReplicaStatus& status) override;
   void noted(const sim::Engine& engine, sim::NodeIndex node, const sim::Note& note) override;
   void faulted(const sim::Engine& engine, const sim::Fault& fault) override;
 

@@ -63,7 +63,7 @@ bool Lanes::Tenure::set(sim::TrueTime now, sim::TrueTime until, Span& ended) {
   return has_ended;
 }
 
-void Lanes::stepped(const sim::Engine& engine, sim::NodeIndex node) {
+void Lanes::stepped(const sim::Engine& engine, sim::NodeIndex node, const sim::ReplicaStatus&) {
   Watched& watched = nodes_[node];
   if (!watched.is_known) {
     watched.is_known = true;

@@ -119,6 +119,7 @@ std::optional<std::size_t> Recorder::keep_message(const sim::Engine& engine,
 
 void Recorder::moved(const sim::Engine& engine, sim::NodeIndex from, sim::NodeIndex to,
                      const sim::Payload& payload, sim::Fate fate) {
+  if (fate == sim::Fate::kDelivered) lanes_.delivered(engine, to);
   if (fate == sim::Fate::kSent || is_lost_at_sender(fate)) {
     const std::size_t bucket = bucket_of(engine.now(), from, to);
     ++recording_.traffic[bucket].sent;
@@ -140,12 +141,13 @@ void Recorder::moved(const sim::Engine& engine, sim::NodeIndex from, sim::NodeIn
   if (fate != sim::Fate::kQueued) flights_.land(payload);
 }
 
-void Recorder::stepped(const sim::Engine& engine, sim::NodeIndex node) {
+void Recorder::stepped(const sim::Engine& engine, sim::NodeIndex node,
+                       const sim::ReplicaStatus& status) {
   if (recording_.policy.empty()) {
     recording_.policy = engine.protocol().name();
     recording_.has_lease = engine.protocol().has_lease();
   }
-  lanes_.stepped(engine, node);
+  lanes_.stepped(engine, node, status);
 }
 
 /// That a node that was never suspected is trusted is no news, nor is its own consent to itself.

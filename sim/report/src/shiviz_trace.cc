@@ -48,7 +48,7 @@ void ShivizTrace::noted(const sim::Engine& engine, sim::NodeIndex node, const si
 }
 
 void ShivizTrace::faulted(const sim::Engine& engine, const sim::Fault& fault) {
-  if (!scenario::is_about_link(fault.kind)) {
+  if (!sim::is_about_link(fault.kind)) {
     event(engine, fault.a, sentence(fault));
     return;
   }

@@ -158,7 +158,7 @@ std::string sentence(const sim::Fault& fault) {
   std::string text(scenario::event_name(fault.kind));
   if (text.starts_with("fault_")) text.erase(0, 6);
   std::replace(text.begin(), text.end(), '_', ' ');
-  text += scenario::is_about_link(fault.kind) ? ": " + link : ": " + node;
+  text += sim::is_about_link(fault.kind) ? ": " + link : ": " + node;
   if (fault.value != 0) text += ", " + std::to_string(fault.value);
   if (fault.extra != 0) text += ", " + std::to_string(fault.extra);
   return text;

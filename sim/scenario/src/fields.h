@@ -62,6 +62,10 @@ class Fields {
   [[nodiscard]] std::string optional_string(std::string_view key, std::size_t longest) {
     return take_string(key, longest, Need::kOptional);
   }
+  [[nodiscard]] std::optional<bool> optional_boolean(std::string_view key) {
+    const Value* const value = take(key, Value::Kind::kBoolean, "true or false", Need::kOptional);
+    return value == nullptr ? std::nullopt : std::optional(value->boolean);
+  }
   [[nodiscard]] const Value* array(std::string_view key) {
     return take(key, Value::Kind::kArray, "an array", Need::kRequired);
   }

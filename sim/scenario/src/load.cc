@@ -2,6 +2,8 @@
 #include <sstream>
 #include <string>
 #include <system_error>
+#include <utility>
+#include <vector>
 
 #include "vouch/scenario/scenario.h"
 
@@ -28,22 +30,28 @@ Result<std::string> read_file(const std::string& path) {
 
 }  // namespace
 
-Result<Scenario> load_scenario(const std::string& path_or_name) {
+Result<std::vector<Scenario>> load_scenarios(const std::string& path_or_name) {
   if (std::ifstream(path_or_name, std::ios::binary).is_open()) {
     const Result<std::string> text = read_file(path_or_name);
     if (!text) return text.error();
-    return read_scenario(*text, path_or_name);
+    return read_scenarios(*text, path_or_name);
   }
   std::string names;
   for (const Shipped& shipped : shipped_scenarios()) {
     if (shipped.name == path_or_name) {
-      return read_scenario(shipped.text, std::string(shipped.name) + ".json");
+      return read_scenarios(shipped.text, std::string(shipped.name) + ".json");
     }
     names += names.empty() ? "" : " ";
     names += shipped.name;
   }
   return Error{Errc::kBadInput,
                path_or_name + ": is neither a file nor a shipped scenario (" + names + ")"};
+}
+
+Result<Scenario> load_scenario(const std::string& path_or_name) {
+  Result<std::vector<Scenario>> scenarios = load_scenarios(path_or_name);
+  if (!scenarios) return scenarios.error();
+  return std::move(scenarios->front());
 }
 
 }  // namespace vouch::scenario

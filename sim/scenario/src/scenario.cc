@@ -6,6 +6,7 @@
 
 #include "document.h"
 #include "fields.h"
+#include "sweep.h"
 #include "timeline.h"
 #include "vouch/probe/message.h"
 #include "vouch/quorum_check/config.h"
@@ -21,7 +22,8 @@ constexpr std::int64_t kHourMs = 3'600'000;
 constexpr std::int64_t kYearMs = 365 * 24 * kHourMs;
 constexpr Limits kConfigMs{1, kHourMs};
 
-void read_network(const Value& object, sim::Link& link, ErrorSink& errors) {
+void read_network(const Value& object, sim::Plan& plan, ErrorSink& errors) {
+  sim::Link& link = plan.link;
   Fields fields(object, "network", errors);
   constexpr Limits kMicros{0, kHourMs * 1000};
   if (const auto v = fields.optional_integer("delay_us", kMicros)) link.delay = microseconds(*v);
@@ -29,7 +31,41 @@ void read_network(const Value& object, sim::Link& link, ErrorSink& errors) {
   if (const auto v = fields.optional_integer("loss_per_million", {0, 1'000'000})) {
     link.loss_per_million = static_cast<std::uint32_t>(*v);
   }
+  if (const auto v = fields.optional_integer("receive_buffer", {1, 1'000'000})) {
+    plan.receive_buffer = static_cast<std::size_t>(*v);
+  }
   fields.finish();
+}
+
+void read_work(const Value& object, Scenario& scenario, ErrorSink& errors) {
+  Fields fields(object, "work", errors);
+  scenario.settings.work.interval = milliseconds(fields.integer("interval_ms", {1, 60'000}));
+  scenario.settings.work.bytes = static_cast<std::uint32_t>(fields.integer("bytes", {1, 65'535}));
+  scenario.plan.work_bytes = scenario.settings.work.bytes;
+  fields.finish();
+}
+
+/// Recorded delays by name, in microseconds.
+std::vector<std::string> read_traces(const Value& object, sim::Plan& plan, ErrorSink& errors) {
+  std::vector<std::string> names;
+  for (const auto& [name, list] : object.members) {
+    const std::string path = "delay_traces." + name;
+    std::vector<Duration> delays;
+    if (list.kind != Value::Kind::kArray || list.items.empty()) {
+      errors.report(list.line, path, "must be a list of delays, is " + list.shown());
+    }
+    for (const Value& item : list.items) {
+      if (item.kind != Value::Kind::kInteger || item.integer < 0 || item.integer > kHourMs * 1000) {
+        errors.report(item.line, path,
+                      "must hold integers in [0, 3600000000], has " + item.shown());
+        break;
+      }
+      delays.push_back(microseconds(item.integer));
+    }
+    names.push_back(name);
+    plan.delay_traces.push_back(std::move(delays));
+  }
+  return names;
 }
 
 void read_config(const Value& object, sim::PolicySettings& settings, ErrorSink& errors) {
@@ -98,6 +134,55 @@ Expectation read_expectation(const std::string& policy, const Value& object, std
   return expectation;
 }
 
+/// What the class of a scenario promises must also be stated as what vouch does.
+void check_class(const Scenario& scenario, Fields& fields) {
+  const Expectation* const vouch = scenario.expected_of("vouch");
+  if (scenario.outcome == OutcomeClass::kUnstated) return;
+  const std::string name = "class '" + std::string(to_string(scenario.outcome)) + "' ";
+  const Bound* elections = nullptr;
+  if (vouch != nullptr) {
+    for (const Bound& bound : vouch->bounds) {
+      if (bound.measure == Measure::kElections) elections = &bound;
+    }
+  }
+  switch (scenario.outcome) {
+    case OutcomeClass::kKeep:
+      if (elections == nullptr || elections->max != 0) {
+        fields.fail("class", name + "needs expect.vouch.elections.max 0");
+      }
+      break;
+    case OutcomeClass::kMove:
+      if (elections == nullptr || elections->min.value_or(0) < 1 || !elections->max) {
+        fields.fail("class", name + "needs expect.vouch.elections with a min above 0 and a max");
+      }
+      break;
+    case OutcomeClass::kStop:
+      if (vouch == nullptr || vouch->leader_at_heal != sim::NodeSet{0}) {
+        fields.fail("class", name + "needs expect.vouch.leader_at_heal []");
+      }
+      break;
+    case OutcomeClass::kBound:
+      if (elections == nullptr || !elections->max) {
+        fields.fail("class", name + "needs expect.vouch.elections.max");
+      }
+      break;
+    case OutcomeClass::kUnstated:
+      break;
+  }
+}
+
+void read_class(Fields& fields, Scenario& scenario) {
+  const std::string name = fields.optional_string("class", 16);
+  if (name.empty()) return;
+  for (const OutcomeClass outcome :
+       {OutcomeClass::kKeep, OutcomeClass::kMove, OutcomeClass::kStop, OutcomeClass::kBound}) {
+    if (name == to_string(outcome)) scenario.outcome = outcome;
+  }
+  if (scenario.outcome == OutcomeClass::kUnstated) {
+    fields.fail("class", "must be 'keep', 'move', 'stop' or 'bound', is '" + name + "'");
+  }
+}
+
 bool is_name(std::string_view name) {
   return std::all_of(name.begin(), name.end(), [](char c) {
     return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_' || c == '-';
@@ -115,6 +200,9 @@ void read_head(Fields& fields, Scenario& scenario) {
   }
   scenario.title = fields.string("title", 200);
   scenario.note = fields.optional_string("note", 2000);
+  scenario.pending = fields.optional_string("pending", 400);
+  scenario.assumption_violated = fields.optional_boolean("assumption_violated").value_or(false);
+  read_class(fields, scenario);
   sim::Plan& plan = scenario.plan;
   plan.replicas = static_cast<std::size_t>(fields.integer("replicas", {1, kMaxNodes}));
   scenario.settings.replicas = plan.replicas;
@@ -130,22 +218,28 @@ void read_head(Fields& fields, Scenario& scenario) {
 
 }  // namespace
 
-Result<Scenario> read_scenario(std::string_view text, std::string_view file) {
-  const Result<Value> document = parse_document(text, file);
-  if (!document) return document.error();
-  ErrorSink errors(file);
-  Fields fields(*document, "", errors);
+namespace {
+
+/// One variant of a file.
+Scenario read_variant(const Value& document, ErrorSink& errors) {
+  Fields fields(document, "", errors);
   Scenario scenario;
   if (!errors.failed()) read_head(fields, scenario);
   if (const Value* const network = fields.optional_object("network")) {
-    read_network(*network, scenario.plan.link, errors);
+    read_network(*network, scenario.plan, errors);
   }
   if (const Value* const config = fields.optional_object("config")) {
     read_config(*config, scenario.settings, errors);
   }
+  if (const Value* const work = fields.optional_object("work")) read_work(*work, scenario, errors);
+  std::vector<std::string> traces;
+  if (const Value* const recorded = fields.optional_object("delay_traces")) {
+    traces = read_traces(*recorded, scenario.plan, errors);
+  }
   const Value* const events = fields.array("events");
   if (events != nullptr && !errors.failed()) {
-    read_timeline(*events, scenario.plan, errors, scenario.plan.faults);
+    read_timeline(*events, {scenario.plan, traces, scenario.plan.work_bytes > 0}, errors,
+                  scenario.plan.faults);
   }
   if (const Value* const expect = fields.optional_object("expect")) {
     for (const auto& [policy, object] : expect->members) {
@@ -154,16 +248,64 @@ Result<Scenario> read_scenario(std::string_view text, std::string_view file) {
     }
   }
   fields.finish();
-  if (errors.failed()) return Error{Errc::kBadInput, errors.message()};
+  if (!errors.failed()) check_class(scenario, fields);
+  if (errors.failed()) return scenario;
   // The policies' own rules, such as heartbeat_interval <= lease / 4.
   for (const std::string_view name : sim::policy_names()) {
     const auto policy = sim::make_policy(name, scenario.settings);
     if (policy) continue;
-    const Value* const config = document->find("config");
+    const Value* const config = document.find("config");
     errors.report(config != nullptr ? config->line : 1, "config", policy.error().message);
-    return Error{Errc::kBadInput, errors.message()};
+    break;
   }
   return scenario;
+}
+
+}  // namespace
+
+Result<std::vector<Scenario>> read_scenarios(std::string_view text, std::string_view file) {
+  const Result<Value> document = parse_document(text, file);
+  if (!document) return document.error();
+  ErrorSink errors(file);
+  std::vector<Scenario> scenarios;
+  for (const Variant& variant : expand_sweep(*document, errors)) {
+    Scenario scenario = read_variant(variant.document, errors);
+    if (errors.failed()) break;
+    scenario.variant = variant.text;
+    scenarios.push_back(std::move(scenario));
+  }
+  if (errors.failed()) return Error{Errc::kBadInput, errors.message()};
+  return scenarios;
+}
+
+Result<Scenario> read_scenario(std::string_view text, std::string_view file) {
+  Result<std::vector<Scenario>> scenarios = read_scenarios(text, file);
+  if (!scenarios) return scenarios.error();
+  return std::move(scenarios->front());
+}
+
+std::string_view to_string(OutcomeClass outcome) {
+  switch (outcome) {
+    case OutcomeClass::kUnstated:
+      return "-";
+    case OutcomeClass::kKeep:
+      return "keep";
+    case OutcomeClass::kMove:
+      return "move";
+    case OutcomeClass::kStop:
+      return "stop";
+    case OutcomeClass::kBound:
+      return "bound";
+  }
+  return "-";
+}
+
+std::string Scenario::label() const {
+  return variant.empty() ? name : name + " (" + variant + ")";
+}
+
+bool Scenario::judges(sim::Rule rule) const {
+  return !assumption_violated || (rule != sim::Rule::kS1 && rule != sim::Rule::kS2);
 }
 
 const Expectation* Scenario::expected_of(std::string_view policy) const {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -14,72 +15,15 @@ namespace {
 using sim::Fault;
 using sim::FaultKind;
 
-constexpr std::int64_t kHourUs = 3'600'000'000;
-constexpr std::int64_t kTimesMax = 100'000;
+constexpr std::int64_t kTimesMax = 1'000'000;
 
-/// What an operation works on, and what undoes it after `for_ms`.
-struct Operation {
-  std::string_view name;
-  FaultKind kind;
-  bool on_links;
-  bool may_end;
-  FaultKind end;
+/// When what an event does ends, and how often it does it.
+struct Course {
+  std::int64_t at = 0;
+  std::optional<std::int64_t> lasts;
+  std::int64_t every = 0;
+  std::int64_t times = 1;
 };
-
-constexpr Operation kOperations[] = {
-    {"cut", FaultKind::kCut, true, true, FaultKind::kHeal},
-    {"heal", FaultKind::kHeal, true, false, FaultKind::kHeal},
-    {"loss", FaultKind::kLoss, true, true, FaultKind::kHeal},
-    {"delay", FaultKind::kDelay, true, true, FaultKind::kHeal},
-    {"crash", FaultKind::kCrash, false, true, FaultKind::kRestart},
-    {"restart", FaultKind::kRestart, false, false, FaultKind::kRestart},
-    {"pause", FaultKind::kPause, false, true, FaultKind::kResume},
-    {"resume", FaultKind::kResume, false, false, FaultKind::kResume},
-    {"clock", FaultKind::kClock, false, false, FaultKind::kClock},
-};
-
-std::string operation_names() {
-  std::string names;
-  for (const Operation& operation : kOperations) {
-    names += names.empty() ? "" : ", ";
-    names += operation.name;
-  }
-  return names;
-}
-
-/// The numbers that the operation takes besides its targets.
-Fault read_values(Fields& fields, const Operation& operation, const sim::Link& link) {
-  Fault fault{operation.kind, 0, 0, 0, 0};
-  switch (operation.kind) {
-    case FaultKind::kLoss:
-      fault.value = fields.integer("per_million", {0, 1'000'000});
-      break;
-    case FaultKind::kDelay: {
-      fault.value = fields.integer("delay_us", {0, kHourUs}) * 1000;
-      const auto jitter = fields.optional_integer("jitter_us", {0, kHourUs});
-      fault.extra = jitter ? *jitter * 1000 : link.jitter.count();
-      break;
-    }
-    case FaultKind::kClock:
-      fault.value = fields.integer("rate_ppm", {-100'000, 100'000});
-      break;
-    case FaultKind::kRestart: {
-      const std::string disk = fields.optional_string("disk", 8);
-      if (!disk.empty() && disk != "kept" && disk != "lost") {
-        fields.fail("disk", "must be 'kept' or 'lost', is '" + disk + "'");
-      }
-      fault.value = disk == "lost" ? 1 : 0;
-      break;
-    }
-    case FaultKind::kCut:
-    case FaultKind::kHeal:
-    case FaultKind::kCrash:
-    case FaultKind::kPause:
-    case FaultKind::kResume:
-      break;
-  }
-  return fault;
-}
 
 std::vector<LinkEnds> read_links(const Value& list, const std::string& path, std::size_t replicas,
                                  ErrorSink& errors) {
@@ -104,67 +48,148 @@ std::vector<LinkEnds> read_links(const Value& list, const std::string& path, std
   return links;
 }
 
-/// The faults of one event at their relative places, targets filled in.
+/// The links to, from, or to and from `nodes`.
+std::vector<LinkEnds> links_of(Target target, sim::NodeSet nodes, sim::NodeIndex replicas) {
+  std::vector<LinkEnds> links;
+  for (sim::NodeIndex from = 0; from < replicas; ++from) {
+    for (sim::NodeIndex to = 0; to < replicas; ++to) {
+      const bool leaves = (nodes & sim::node_bit(from)) != 0 && target != Target::kIncoming;
+      const bool arrives = (nodes & sim::node_bit(to)) != 0 && target != Target::kOutgoing;
+      if (from != to && (leaves || arrives)) links.emplace_back(from, to);
+    }
+  }
+  return links;
+}
+
+/// The faults of one event, targets filled in.
 std::vector<Fault> read_targets(Fields& fields, const Operation& operation, const Fault& model,
                                 std::size_t replicas, ErrorSink& errors) {
   std::vector<Fault> faults;
-  if (operation.on_links) {
+  const auto add = [&](sim::NodeIndex a, sim::NodeIndex b) {
+    faults.push_back(model);
+    faults.back().a = a;
+    faults.back().b = b;
+  };
+  if (operation.target == Target::kLinks) {
     if (const Value* const list = fields.array("links")) {
       for (const auto& [from, to] : read_links(*list, fields.name("links"), replicas, errors)) {
-        faults.push_back({model.kind, from, to, model.value, model.extra});
+        add(from, to);
       }
     }
-  } else if (const Value* const list = fields.array("nodes")) {
-    const sim::NodeSet nodes = read_nodes(*list, fields.name("nodes"), replicas, errors);
+    return faults;
+  }
+  const Value* const named = fields.object().find("nodes");
+  if (operation.target == Target::kNodes && named != nullptr &&
+      named->kind == Value::Kind::kString) {
+    const std::string who = fields.string("nodes", 16);
+    if (who != "leader")
+      fields.fail("nodes", "must be a list of nodes or 'leader', is '" + who + "'");
+    add(sim::kTheLeader, 0);
+    return faults;
+  }
+  const Value* const list = fields.array("nodes");
+  if (list == nullptr) return faults;
+  const sim::NodeSet nodes = read_nodes(*list, fields.name("nodes"), replicas, errors);
+  if (list->items.empty()) fields.fail("nodes", "must not be empty");
+  if (operation.target == Target::kNodes) {
     for (sim::NodeIndex node = 0; node < replicas; ++node) {
-      if ((nodes & sim::node_bit(node)) == 0) continue;
-      faults.push_back({model.kind, node, 0, model.value, model.extra});
+      if ((nodes & sim::node_bit(node)) != 0) add(node, 0);
+    }
+  } else {
+    for (const auto& [from, to] :
+         links_of(operation.target, nodes, static_cast<sim::NodeIndex>(replicas))) {
+      add(from, to);
     }
   }
   return faults;
 }
 
-void read_event(const Value& event, const std::string& path, const sim::Plan& plan,
+/// Times of an operation whose own numbers say what comes how often.
+void read_pattern(Fields& fields, const Operation& operation, std::int64_t end_ms, Course& course) {
+  const std::int64_t whole = fields.integer("for_ms", {1, end_ms});
+  if (operation.name == "flap") {
+    course.lasts = fields.integer("down_ms", {1, end_ms});
+    course.every = *course.lasts + fields.integer("up_ms", {1, end_ms});
+  } else {
+    course.lasts = fields.integer("pause_ms", {1, end_ms});
+    course.every = fields.integer("every_ms", {1, end_ms});
+    if (course.every <= *course.lasts) {
+      fields.fail("every_ms", "must be above pause_ms (" + std::to_string(*course.lasts) +
+                                  "), is " + std::to_string(course.every));
+    }
+  }
+  course.times = (whole + course.every - 1) / std::max<std::int64_t>(course.every, 1);
+}
+
+Course read_course(Fields& fields, const Operation& operation, std::int64_t end_ms) {
+  Course course;
+  course.at = fields.integer("at_ms", {0, end_ms});
+  if (operation.ending == Ending::kPattern) {
+    read_pattern(fields, operation, end_ms, course);
+    return course;
+  }
+  const bool may_end = operation.ending != Ending::kNone;
+  if (may_end) course.lasts = fields.optional_integer("for_ms", {1, end_ms});
+  const bool may_repeat = may_end || operation.kind == FaultKind::kWallStep;
+  if (!may_repeat || (!fields.has("every_ms") && !fields.has("times"))) return course;
+  course.every = fields.integer("every_ms", {1, end_ms});
+  course.times = fields.integer("times", {1, kTimesMax});
+  if (may_end && !course.lasts) fields.fail("for_ms", "is missing: every_ms repeats what ends");
+  if (course.lasts && course.every <= *course.lasts) {
+    fields.fail("every_ms", "must be above for_ms (" + std::to_string(*course.lasts) + "), is " +
+                                std::to_string(course.every));
+  }
+  return course;
+}
+
+/// What ends `fault`.
+Fault ending_of(const Operation& operation, const Fault& fault) {
+  FaultKind kind = fault.kind;
+  switch (operation.ending) {
+    case Ending::kHeal:
+      kind = FaultKind::kHeal;
+      break;
+    case Ending::kRestart:
+      kind = FaultKind::kRestart;
+      break;
+    case Ending::kResume:
+      kind = FaultKind::kResume;
+      break;
+    case Ending::kPattern:
+      kind = operation.target == Target::kLinks ? FaultKind::kHeal : FaultKind::kResume;
+      break;
+    case Ending::kNone:
+    case Ending::kZero:
+      break;
+  }
+  return {kind, fault.a == sim::kTheLeader ? sim::kTheSame : fault.a, fault.b};
+}
+
+void read_event(const Value& event, const std::string& path, const TimelineScope& scope,
                 ErrorSink& errors, std::vector<sim::TimedFault>& out) {
+  const sim::Plan& plan = scope.plan;
   const std::int64_t end_ms = (plan.end - sim::kStart) / std::chrono::milliseconds(1);
   Fields fields(event, path, errors);
   if (errors.failed()) return;
   const std::string name = fields.string("op", 16);
-  const auto* const operation =
-      std::find_if(std::begin(kOperations), std::end(kOperations),
-                   [&](const Operation& other) { return other.name == name; });
-  if (operation == std::end(kOperations)) {
+  const Operation* const operation = find_operation(name);
+  if (operation == nullptr) {
     fields.fail("op", "must be one of " + operation_names() + ", is '" + name + "'");
     return;
   }
-  const std::int64_t at = fields.integer("at_ms", {0, end_ms});
-  const Fault model = read_values(fields, *operation, plan.link);
+  const Course course = read_course(fields, *operation, end_ms);
+  const Fault model = read_values(fields, *operation, scope);
   const std::vector<Fault> faults = read_targets(fields, *operation, model, plan.replicas, errors);
-  std::optional<std::int64_t> lasts;
-  std::int64_t every = 0;
-  std::int64_t times = 1;
-  if (operation->may_end) {
-    lasts = fields.optional_integer("for_ms", {1, end_ms});
-    if (fields.has("every_ms") || fields.has("times")) {
-      every = fields.integer("every_ms", {1, end_ms});
-      times = fields.integer("times", {1, kTimesMax});
-      if (!lasts) fields.fail("for_ms", "is missing: every_ms repeats what ends");
-      if (lasts && every <= *lasts) {
-        fields.fail("every_ms", "must be above for_ms (" + std::to_string(*lasts) + "), is " +
-                                    std::to_string(every));
-      }
-    }
-  }
   fields.finish();
   if (errors.failed()) return;
-  for (std::int64_t i = 0; i < times && at + i * every <= end_ms; ++i) {
-    const auto begin = sim::kStart + std::chrono::milliseconds(at + i * every);
+  for (std::int64_t i = 0; i < course.times && course.at + i * course.every <= end_ms; ++i) {
+    const auto begin = sim::kStart + std::chrono::milliseconds(course.at + i * course.every);
     for (const Fault& fault : faults)
       out.push_back({begin, fault});
-    if (!lasts || begin + std::chrono::milliseconds(*lasts) > plan.end) continue;
+    if (!course.lasts || begin + std::chrono::milliseconds(*course.lasts) > plan.end) continue;
     for (const Fault& fault : faults) {
       out.push_back(
-          {begin + std::chrono::milliseconds(*lasts), {operation->end, fault.a, fault.b, 0, 0}});
+          {begin + std::chrono::milliseconds(*course.lasts), ending_of(*operation, fault)});
     }
   }
 }
@@ -190,10 +215,10 @@ sim::NodeSet read_nodes(const Value& list, const std::string& path, std::size_t 
   return nodes;
 }
 
-void read_timeline(const Value& events, const sim::Plan& plan, ErrorSink& errors,
+void read_timeline(const Value& events, const TimelineScope& scope, ErrorSink& errors,
                    std::vector<sim::TimedFault>& out) {
   for (std::size_t i = 0; i < events.items.size(); ++i) {
-    read_event(events.items[i], "events[" + std::to_string(i) + "]", plan, errors, out);
+    read_event(events.items[i], "events[" + std::to_string(i) + "]", scope, errors, out);
   }
   std::stable_sort(out.begin(), out.end(),
                    [](const auto& a, const auto& b) { return a.at < b.at; });

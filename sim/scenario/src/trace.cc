@@ -22,6 +22,12 @@ std::string_view name_of(sim::Fate fate) {
       return "overflow";
     case sim::Fate::kDown:
       return "down";
+    case sim::Fate::kTooLong:
+      return "too_long";
+    case sim::Fate::kQueueFull:
+      return "queue_full";
+    case sim::Fate::kCorrupt:
+      return "corrupt";
   }
   return "unknown";
 }
@@ -46,6 +52,46 @@ std::string_view name_of(sim::FaultKind kind) {
       return "fault_resume";
     case sim::FaultKind::kClock:
       return "fault_clock";
+    case sim::FaultKind::kBurstLoss:
+      return "fault_burst_loss";
+    case sim::FaultKind::kLognormal:
+      return "fault_lognormal";
+    case sim::FaultKind::kPareto:
+      return "fault_pareto";
+    case sim::FaultKind::kDelayTrace:
+      return "fault_delay_trace";
+    case sim::FaultKind::kDelayJump:
+      return "fault_delay_jump";
+    case sim::FaultKind::kReorder:
+      return "fault_reorder";
+    case sim::FaultKind::kDuplicate:
+      return "fault_duplicate";
+    case sim::FaultKind::kCorrupt:
+      return "fault_corrupt";
+    case sim::FaultKind::kMtu:
+      return "fault_mtu";
+    case sim::FaultKind::kRate:
+      return "fault_rate";
+    case sim::FaultKind::kTrickle:
+      return "fault_trickle";
+    case sim::FaultKind::kExit:
+      return "fault_exit";
+    case sim::FaultKind::kSuspend:
+      return "fault_suspend";
+    case sim::FaultKind::kFreeze:
+      return "fault_freeze";
+    case sim::FaultKind::kSlow:
+      return "fault_slow";
+    case sim::FaultKind::kFlood:
+      return "fault_flood";
+    case sim::FaultKind::kWorkerStall:
+      return "fault_worker_stall";
+    case sim::FaultKind::kDiskStall:
+      return "fault_disk_stall";
+    case sim::FaultKind::kDrain:
+      return "fault_drain";
+    case sim::FaultKind::kWallStep:
+      return "fault_wall_step";
   }
   return "unknown";
 }
@@ -74,11 +120,6 @@ std::string_view name_of(sim::NoteKind kind) {
   return "unknown";
 }
 
-bool concerns_link(sim::FaultKind kind) {
-  return kind == sim::FaultKind::kCut || kind == sim::FaultKind::kHeal ||
-         kind == sim::FaultKind::kLoss || kind == sim::FaultKind::kDelay;
-}
-
 }  // namespace
 
 std::string_view event_name(sim::Fate fate) {
@@ -91,10 +132,6 @@ std::string_view event_name(sim::FaultKind kind) {
 
 std::string_view event_name(sim::NoteKind kind) {
   return name_of(kind);
-}
-
-bool is_about_link(sim::FaultKind kind) {
-  return concerns_link(kind);
 }
 
 void JsonlTrace::moved(const sim::Engine& engine, sim::NodeIndex from, sim::NodeIndex to,
@@ -126,9 +163,11 @@ void JsonlTrace::noted(const sim::Engine& engine, sim::NodeIndex node, const sim
 
 void JsonlTrace::faulted(const sim::Engine& engine, const sim::Fault& fault) {
   begin(engine, name_of(fault.kind), fault.a);
-  if (concerns_link(fault.kind)) add("to", std::uint64_t{fault.b});
+  if (sim::is_about_link(fault.kind)) add("to", std::uint64_t{fault.b});
   if (fault.value != 0) add("value", fault.value);
   if (fault.extra != 0) add("extra", fault.extra);
+  if (fault.third != 0) add("third", fault.third);
+  if (fault.fourth != 0) add("fourth", fault.fourth);
   end();
 }
 

@@ -57,12 +57,19 @@ enum class StandDownReason : std::uint8_t {
   kNoProgress,   ///< Uncommitted work is older than progress_timeout.
   kDraining,     ///< The host made it ineligible.
   kResigned,     ///< The host gave leadership up by itself.
+  kStalling,     ///< Own pauses added up to a lease: better handed over than limping on.
 };
 
 /// Deliver `message` to `to`, now or never: a late datagram is worth nothing.
 struct Send {
   NodeId to{};
   Message message{};
+
+  Send() = default;
+  /// Writes `m`, one of the alternatives of Message, in place: nothing is copied twice.
+  template <typename M>
+  Send(NodeId node, const M& m) : to(node), message(std::in_place_type<M>, m) {}
+  Send(NodeId node, const Message& m) : to(node), message(m) {}
 };
 
 /// Begin an election at a term above `after`. Comes only when a quorum consented in this round.
@@ -122,6 +129,9 @@ struct Decision {
   Instant until{};            ///< kSuppress, kWait: when the reason ends by itself. Else kLongAgo.
   NodeId best{};              ///< The best candidate known, or kNobody.
   NodeList via{};             ///< kSuppress: who gave the evidence. kIsolatedSelf: who answered.
+  /// kNoElectableCandidate: who reaches a quorum both ways, and who has the longest log known.
+  NodeList with_quorum{};
+  NodeList with_log{};
 };
 
 /// Suppression has lasted longer than suppress_cap: somebody should look at the network. Repeats

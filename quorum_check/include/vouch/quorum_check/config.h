@@ -20,6 +20,7 @@ enum class LeaseMode : std::uint8_t {
 enum class BootMode : std::uint8_t {
   kRestarted,  ///< It may have promised a moment ago: consents to nothing for one promise. Default.
   kFirstBoot,  ///< The node has never run before, or its promises are known to be over.
+  kPersisted,  ///< Its promises were stored: consents to nothing for MonitorConfig::boot_promise.
 };
 
 /// One group as its host configures it.
@@ -81,8 +82,31 @@ struct MonitorConfig {
   /// and it stands down. Zero switches the check off. Takes effect once the host reports progress.
   Duration progress_timeout = std::chrono::milliseconds(1000);
 
+  /// How often the host's worker reports progress at the least (ProgressReported, CommitReported),
+  /// once it has begun to: one that falls silent for progress_timeout is hung, even if nothing was
+  /// pending. Zero: it reports changes only, and silence means nothing. At most progress_timeout
+  /// / 2.
+  Duration worker_interval{};
+
+  /// A leadership or candidacy that this node lost against its will is a strike: for this long
+  /// (doubled with each further strike, at most 32 times this) it ranks behind every electable node
+  /// with fewer. It never blocks the failover to the only one that can lead. Zero: no strikes.
+  Duration hold_off = std::chrono::seconds(10);
+
+  /// Own stalls above stall_limit that add up to one lease within about this time cost a leader its
+  /// office: it hands over on purpose instead of limping on. Zero switches it off.
+  Duration stall_window = std::chrono::seconds(60);
+
+  /// Every so many-th heartbeat fills a whole datagram. A peer that does not echo these, although
+  /// it echoes the small ones, cannot be sent a log: it does not count towards this node's quorum.
+  /// Zero: none does.
+  std::uint32_t padded_every = 0;
+
   LeaseMode lease_mode = LeaseMode::kRefuse;
   BootMode boot = BootMode::kRestarted;
+  /// kPersisted only: what was left of Monitor::promised_until() when the host measured it last, by
+  /// a clock that ran on through the restart. In [0, 1 h].
+  Duration boot_promise{};
 
   /// The promise that covers `lease` on any clock within the drift bound:
   /// lease (1 + r) / (1 - r) + guard, rounded up.

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <vector>
 
@@ -7,8 +8,10 @@
 #include "vouch/detector/ring.h"
 #include "vouch/detector/rng.h"
 #include "vouch/detector/time.h"
+#include "vouch/probe/self_health.h"
 #include "vouch/quorum_check/action.h"
 #include "vouch/quorum_check/config.h"
+#include "vouch/quorum_check/quorum.h"
 #include "vouch/quorum_check/roster.h"
 
 namespace vouch {
@@ -47,6 +50,8 @@ struct Peer {
   bool round_trip_known = false;
   ClockStamp newest{};               ///< Its newest heartbeat, by its clock: what we echo.
   ClockStamp promised{};             ///< Its newest heartbeat that passed the echo-age gate.
+  ClockStamp newest_padded{};        ///< Its newest padded heartbeat, by its clock.
+  Instant large_echoed = kLongAgo;   ///< Our newest padded sending that it has echoed.
   Instant echoed = kLongAgo;         ///< Our newest sending that it has proved to have received.
   Instant support_until = kLongAgo;  ///< Its promise to this node, counted from our sending.
   Duration round_trip{};             ///< Smoothed; includes its wait for its next heartbeat.
@@ -67,8 +72,11 @@ struct Core {
   Instant silent_until = kLongAgo;  ///< Consents to nothing before (rule S7).
   Instant promises_nothing_until = kLongAgo;  ///< An earlier life may have consented (rule S7).
   bool announce = false;  ///< Something changed: heartbeats go out at the end of this call.
+  SlotSet answer{};       ///< Peers that get a heartbeat at the end of this call, if not all do.
 
-  [[nodiscard]] bool sick() const { return now < sick_until; }
+  SelfHealth health{};  ///< How late this node's own timers are.
+
+  [[nodiscard]] bool sick() const { return now < sick_until || health.is_sick(); }
 
   /// An instant of this node's clock as it travels. Never 0, which means "none".
   [[nodiscard]] static ClockStamp stamp(Instant at) {
@@ -101,6 +109,14 @@ struct Core {
 
   [[nodiscard]] bool is_heard(const Peer& peer) const {
     return peer.echoed != kLongAgo && now - peer.echoed <= heard_limit(peer);
+  }
+
+  /// Big messages reach `peer`, as far as padded heartbeats tell. Never tighter than a lease, so
+  /// that an own pause does not look like a hole in the network.
+  [[nodiscard]] bool carries_large(const Peer& peer) const {
+    if (config.padded_every == 0 || peer.large_echoed == kLongAgo) return true;
+    const Duration period = config.heartbeat_interval * config.padded_every;
+    return now - peer.large_echoed <= std::max(period * 7 / 2 + 2 * peer.round_trip, config.lease);
   }
 
   /// This node hears the peer and the peer hears this node, as of now.

@@ -45,7 +45,8 @@ struct LogAdvanced {
   LogPosition log{};
 };
 
-/// Drain (false) or undrain (true). A drained leader stands down.
+/// Drain (false) or undrain (true). A drained leader stands down as soon as another node is
+/// electable; while nobody is, it goes on leading, because a group without a leader is worse.
 struct EligibilityChanged {
   GroupId group{};
   bool may_lead = true;
@@ -64,6 +65,26 @@ struct ProgressReported {
   Duration oldest_pending{};
 };
 
+/// From the worker: everything up to `index` of the log is committed. For hosts that do not know
+/// the age of their work: something is pending while the log (LogAdvanced) is longer, and its age
+/// is counted from the newest commit.
+struct CommitReported {
+  GroupId group{};
+  std::uint64_t index = 0;
+};
+
+/// The membership changed: tell it when the new configuration is appended to this node's log (Raft
+/// section 6), not when it is committed. `epoch` must be above the one before. `joint` holds the
+/// other half of a joint configuration, or nobody. All must be in the roster. Quorums of two
+/// configurations that follow each other must share a voter: one change of one voter at a time, or
+/// a joint configuration between.
+struct MembershipChanged {
+  GroupId group{};
+  ConfigEpoch epoch{};
+  NodeList voters{};
+  NodeList joint{};
+};
+
 /// Certain knowledge, authenticated by the edge: the process of `node` at `incarnation` has exited.
 /// Its promises and its claims are void at once.
 struct Obituary {
@@ -79,6 +100,7 @@ struct Hint {
 
 /// What the host tells its Monitor.
 using LocalEvent = std::variant<Elected, CandidacyEnded, VoteGranted, TermObserved, LogAdvanced,
-                                EligibilityChanged, Resigned, ProgressReported, Obituary, Hint>;
+                                EligibilityChanged, Resigned, ProgressReported, CommitReported,
+                                MembershipChanged, Obituary, Hint>;
 
 }  // namespace vouch

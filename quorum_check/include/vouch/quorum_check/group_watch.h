@@ -40,7 +40,13 @@ class GroupWatch {
   void handle(Core& core, const EligibilityChanged& event);
   void handle(Core& core, const Resigned& event);
   void handle(Core& core, const ProgressReported& event);
-  void handle_hint(Core& core, Slot about);
+  void handle(Core& core, const CommitReported& event);
+  void handle(Core& core, const MembershipChanged& event);
+
+  /// Stands down if this node leads: it is of no use although its lease runs.
+  void hand_over(Core& core, StandDownReason reason) {
+    if (leads_) stand_down(core, reason);
+  }
 
   /// This node was stalled for `gap`: promises that ran at `since` run that much longer, because a
   /// clock that jumped looks the same as a process that slept.
@@ -58,10 +64,13 @@ class GroupWatch {
 
   [[nodiscard]] VoteVerdict may_vote(const Core& core, Slot candidate, Instant now) const;
   [[nodiscard]] Instant bound_until(const Core& core, Slot candidate) const;
-  [[nodiscard]] bool lease_held(Instant now) const;
-  [[nodiscard]] Instant lease_until() const;
-  [[nodiscard]] Instant guard(Term term) const {
-    return leads_ && term == term_ ? lease_until() : kLongAgo;
+  [[nodiscard]] bool lease_held(Instant now) const {
+    return leads_ && now >= lease_from_ && now < lease_until_;
+  }
+  [[nodiscard]] Instant guard(Term term) const { return term == term_ ? lease_until_ : kLongAgo; }
+  [[nodiscard]] Instant promised_until() const;
+  [[nodiscard]] GroupStanding standing(const Core& core, Instant now) const {
+    return {term_, core.roster.node(leader_), lease_held(now), lease_until_};
   }
   [[nodiscard]] GroupStatus status(const Core& core, Instant now) const;
 
@@ -97,7 +106,13 @@ class GroupWatch {
   void stand_down(Core& core, StandDownReason reason);
   void release(Slot from, Term up_to);
   [[nodiscard]] bool leader_is_fine(const Core& core) const;
+  [[nodiscard]] Instant stuck_since(const Core& core) const;
   [[nodiscard]] Instant stuck_at(const Core& core) const;
+  void refresh_lease();
+  void add_strike(const Core& core);
+  [[nodiscard]] std::uint8_t strikes(const Core& core) const {
+    return core.now < steady_at_ ? strikes_ : std::uint8_t{0};
+  }
 
   // Who would be best.
   [[nodiscard]] Candidacy own_candidacy(const Core& core) const;
@@ -106,6 +121,7 @@ class GroupWatch {
   // Promises and consents.
   [[nodiscard]] bool accepts_claim(const Core& core, Slot from, const GroupRecord& record) const;
   [[nodiscard]] bool bound_to_other(const Core& core, Slot candidate) const;
+  void make_promise(const Core& core, Slot to, Term term, Instant until);
   [[nodiscard]] Answer judge(Core& core, Slot from, const ConfirmRequest& request, Slot best);
 
   // The round.
@@ -115,6 +131,7 @@ class GroupWatch {
   void evaluate(Core& core);
   void campaign(Core& core, const DecisionOutput& decided);
   void record_decision(Core& core, const DecisionInput& input, const DecisionOutput& decided);
+  void name_obstacles(const Core& core, Decision& decision) const;
   void plan_next_attempt(Core& core, const DecisionInput& input, const DecisionOutput& decided);
   void check_suppress_cap(Core& core, Verdict verdict);
   [[nodiscard]] DecisionInput decision_input(const Core& core) const;
@@ -138,6 +155,9 @@ class GroupWatch {
   SlotSet withheld_{};  ///< Whose newest heartbeat earned no promise for this group.
 
   Promise promise_{};
+  /// LeaseMode::kWaitOut: promises to earlier leaders, replaced by newer ones, run until here. What
+  /// releases the newer one does not end the lease that rests on them (rule S8).
+  Instant earlier_until_ = kLongAgo;
   Hold hold_{};
   LeaderEvidence evidence_{};
 
@@ -146,7 +166,17 @@ class GroupWatch {
   Instant claim_made_ = kLongAgo;  ///< Acknowledgements of older heartbeats do not know the claim.
   Instant lease_from_ = kLongAgo;  ///< kWaitOut: earlier leases may still run before.
   std::array<Instant, kMaxNodes> support_{};
+  Instant lease_until_ = kLongAgo;  ///< By support_ and voters_; kLongAgo when it does not lead.
+
+  // The host's work.
   Instant pending_since_ = kNever;  ///< kNever: nothing is pending.
+  Instant reported_at_ = kNever;    ///< The worker's newest word; kNever before its first.
+  std::uint64_t commit_ = 0;
+  bool reports_commits_ = false;
+
+  // What this node lost lately.
+  std::uint8_t strikes_ = 0;
+  Instant steady_at_ = kLongAgo;  ///< Until then they count.
 
   // While this node suspects.
   Confirmation round_{};

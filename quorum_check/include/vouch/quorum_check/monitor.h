@@ -57,7 +57,7 @@ class Monitor {
   void pop_action() { core_.out.pop(); }
 
   /// When `handle_timeout` is due at the latest. Valid until the next handle_* call.
-  [[nodiscard]] Instant next_timeout() const;
+  [[nodiscard]] Instant next_timeout() const { return due_; }
 
   /// Whether the host may vote for `candidate` now. Does not change anything.
   [[nodiscard]] VoteVerdict may_vote(GroupId group, NodeId candidate, Instant now) const;
@@ -74,7 +74,15 @@ class Monitor {
   /// goes into the vote).
   [[nodiscard]] Duration bound(GroupId group, NodeId candidate, Instant now) const;
 
+  /// The latest instant until which this node is bound to anybody in any group. A host that stores
+  /// it when it stops need not be silent for a whole promise after its restart
+  /// (BootMode::kPersisted). kLongAgo: bound to nobody.
+  [[nodiscard]] Instant promised_until() const;
+
   [[nodiscard]] GroupStatus status(GroupId group, Instant now) const;
+
+  /// The part of `status` that changes with every message, and cheaper.
+  [[nodiscard]] GroupStanding standing(GroupId group, Instant now) const;
   [[nodiscard]] PeerStatus peer(NodeId node) const;
   [[nodiscard]] const MonitorCounters& counters() const;
   [[nodiscard]] const MonitorConfig& config() const;
@@ -85,15 +93,21 @@ class Monitor {
   void enter(Instant now);
   void leave();
   void handle_stall(Instant last, Duration gap);
+  void spend_stall_budget(Duration gap);
+  void notice_late_timer(Duration late);
+  [[nodiscard]] Instant compute_due() const;
   void move_to(Slot slot, PeerState to);
   void check_peers();
-  void send_heartbeats();
+  void send_heartbeats(SlotSet to, bool padded);
+  [[nodiscard]] bool must_answer(const Peer& peer, const Heartbeat& heartbeat) const;
   void handle(Slot from, const Heartbeat& heartbeat);
   void handle(Slot from, const ConfirmRequest& request);
   void handle(Slot from, const ConfirmReply& reply);
   bool take_sender(Slot from, const Sender& sender);
   void handle_process_end(Slot slot);
   bool take_echo(Peer& peer, const Heartbeat& heartbeat);
+  void take_padded_echo(Peer& peer, const Heartbeat& heartbeat);
+  [[nodiscard]] Instant take_promise(Peer& peer, const Heartbeat& heartbeat) const;
   void handle_node_event(const Obituary& event);
   void handle_node_event(const Hint& event);
   [[nodiscard]] Instant peer_due(const Peer& peer) const;
@@ -103,9 +117,14 @@ class Monitor {
   Core core_;
   std::vector<GroupWatch> groups_;
   std::array<Seq, kMaxNodes> heartbeat_seq_{};
+  SlotSet everybody_{};  ///< But this node.
   Instant next_heartbeat_{};
   Instant due_ = kNever;                    ///< What next_timeout() promised after the last call.
   Instant no_suspicion_before_ = kLongAgo;  ///< After an own stall peers get time to be heard.
+  Instant stalls_since_ = kLongAgo;         ///< When the running stall_window began.
+  Duration stalled_{};                      ///< Own stalls in it, together.
+  std::uint32_t ticks_ = 0;                 ///< Heartbeat intervals so far.
+  bool pad_ = false;                        ///< The next heartbeats to all are padded.
 };
 
 }  // namespace vouch

@@ -23,9 +23,24 @@ class SlotSet {
   constexpr void erase(Slot slot) { bits_ &= ~bit(slot); }
   constexpr void clear() { bits_ = 0; }
   [[nodiscard]] constexpr bool contains(Slot slot) const { return (bits_ & bit(slot)) != 0; }
-  [[nodiscard]] constexpr int size() const { return std::popcount(bits_); }
+  /// Without -mpopcnt std::popcount is a library call, and this is asked all the time.
+  [[nodiscard]] constexpr int size() const {
+    std::uint32_t x = bits_;
+    x -= (x >> 1) & 0x55555555U;
+    x = (x & 0x33333333U) + ((x >> 2) & 0x33333333U);
+    x = (x + (x >> 4)) & 0x0f0f0f0fU;
+    return static_cast<int>((x * 0x01010101U) >> 24);
+  }
   [[nodiscard]] constexpr bool empty() const { return bits_ == 0; }
   [[nodiscard]] constexpr std::uint32_t bits() const { return bits_; }
+
+  /// Calls `visit(slot)` for each slot in ascending order.
+  template <typename Visit>
+  constexpr void for_each(Visit&& visit) const {
+    for (std::uint32_t rest = bits_; rest != 0; rest &= rest - 1) {
+      visit(static_cast<Slot>(std::countr_zero(rest)));
+    }
+  }
 
   friend constexpr SlotSet operator&(SlotSet a, SlotSet b) { return SlotSet(a.bits_ & b.bits_); }
   friend constexpr SlotSet operator|(SlotSet a, SlotSet b) { return SlotSet(a.bits_ | b.bits_); }
@@ -87,17 +102,16 @@ struct Voters {
 
   static constexpr Instant majority_th_latest(SlotSet set,
                                               const std::array<Instant, kMaxNodes>& until) {
-    std::array<Instant, kMaxNodes> sorted{};
+    std::array<Instant, kMaxNodes> sorted;
     std::size_t count = 0;
-    for (Slot slot = 0; slot < kMaxNodes; ++slot) {
-      if (!set.contains(slot)) continue;
+    set.for_each([&](Slot slot) {
       std::size_t at = count++;
       while (at > 0 && sorted[at - 1] < until[slot]) {
         sorted[at] = sorted[at - 1];
         --at;
       }
       sorted[at] = until[slot];
-    }
+    });
     return count == 0 ? kLongAgo : sorted[count / 2];
   }
 };

@@ -56,7 +56,7 @@ class Checker final : public Observer {
  public:
   explicit Checker(const CheckerOptions& options) : options_(options) {}
 
-  void stepped(const Engine& engine, NodeIndex node) override;
+  void stepped(const Engine& engine, NodeIndex node, const ReplicaStatus& status) override;
   void noted(const Engine& engine, NodeIndex node, const Note& note) override;
   void faulted(const Engine& engine, const Fault& fault) override;
 

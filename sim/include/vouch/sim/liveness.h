@@ -41,7 +41,8 @@ struct Period {
 };
 
 /// Judges every period without faults that is long enough by L1-L3 and L6, and reports what breaks
-/// them to the Checker. Links that lose some messages make a period unfit for judgement.
+/// them to the Checker. Links that lose some messages, links with a LinkModel, and slow, flooded or
+/// stalled nodes make a period unfit for judgement: what they do to times is up to chance.
 ///
 /// Watches beside `measures`, which must be added to the engine before it. Call `finish` at the
 /// end. Not thread-safe: give it one owner.
@@ -72,7 +73,7 @@ class Liveness final : public Observer {
   Duration bound_;
   Period period_{};
   bool is_open_ = false;
-  bool is_fit_ = false;       ///< No link loses at random.
+  bool is_fit_ = false;       ///< Nothing goes wrong by chance.
   bool was_settled_ = false;  ///< A stable leader stood when the period began.
   std::vector<Period> periods_;
 };

@@ -34,7 +34,7 @@ struct Outcome {
 /// thread-safe: give it one owner.
 class Measures final : public Observer {
  public:
-  void stepped(const Engine& engine, NodeIndex node) override;
+  void stepped(const Engine& engine, NodeIndex node, const ReplicaStatus& status) override;
   void noted(const Engine& engine, NodeIndex node, const Note& note) override;
   void faulted(const Engine& engine, const Fault& fault) override;
 

@@ -20,9 +20,10 @@ class MessagePool {
 
   /// Who sent the message to whom, and how long it is.
   struct Header {
-    std::uint16_t from = 0;  ///< Index of the sender.
-    std::uint16_t to = 0;
-    std::uint32_t size = 0;
+    std::uint8_t from = 0;  ///< Index of the sender.
+    std::uint8_t to = 0;
+    bool is_served = false;  ///< A slow receiver has spent its time on it.
+    std::uint32_t size = 0;  ///< 0: a notice of the engine, not a replica's message.
   };
 
   explicit MessagePool(std::size_t largest_message);

@@ -30,6 +30,7 @@ using NodeSet = std::uint32_t;
 /// One direction of the way from a node to another.
 struct Link {
   bool is_cut = false;                 ///< Nothing that is sent now arrives.
+  bool has_model = false;              ///< More can go wrong on it: see LinkModel.
   std::uint32_t loss_per_million = 0;  ///< Chance that a message is lost, each on its own.
   Duration delay = std::chrono::microseconds(200);   ///< Least delay.
   Duration jitter = std::chrono::microseconds(300);  ///< Added: uniform in [0, jitter].
@@ -57,24 +58,28 @@ class Links {
 };
 
 /// Who can reach whom at one moment: the ground truth by which outcomes are judged. A link that is
-/// cut, or loses everything, does not count; nor does a node that is down or paused.
+/// cut, or loses everything, or loses what is as long as the host's work, does not count; nor does
+/// a node that is down or paused.
 struct Reachability {
   std::size_t count = 0;
   NodeSet working{};               ///< Nodes that are neither crashed nor paused.
+  NodeSet serving = ~NodeSet{0};   ///< Nodes whose worker and disk do not stand still.
+  NodeSet eligible = ~NodeSet{0};  ///< Nodes that are not drained.
   std::vector<NodeSet> two_way{};  ///< Per node: whom it reaches both ways, itself included.
 
-  /// Whether `node` works and reaches a majority both ways, itself included.
+  /// Whether `node` works, serves and reaches a majority both ways, itself included: could commit.
   [[nodiscard]] bool has_majority(NodeIndex node) const {
-    return static_cast<std::size_t>(std::popcount(two_way[node])) > count / 2;
+    return static_cast<std::size_t>(std::popcount(two_way[node])) > count / 2 &&
+           (serving & node_bit(node)) != 0;
   }
 
-  /// The nodes for which has_majority holds.
+  /// The nodes for which has_majority holds and that may lead.
   [[nodiscard]] NodeSet with_majority() const {
     NodeSet set = 0;
     for (NodeIndex node = 0; node < count; ++node) {
       if (has_majority(node)) set |= node_bit(node);
     }
-    return set;
+    return set & eligible;
   }
 };
 

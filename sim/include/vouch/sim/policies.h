@@ -8,6 +8,7 @@
 
 #include "vouch/detector/result.h"
 #include "vouch/quorum_check/config.h"
+#include "vouch/sim/host_work.h"
 #include "vouch/sim/raft.h"
 #include "vouch/sim/replica.h"
 
@@ -17,7 +18,21 @@ namespace vouch::sim {
 struct PolicySettings {
   std::size_t replicas = 5;
   MonitorConfig vouch{};  ///< Without self, peers, groups and boot.
-  RaftOptions raft{};     ///< pre_vote and check_quorum come from the policy's name.
+  WorkOptions work{};     ///< vouch: the work of its hosts.
+  /// pre_vote and check_quorum come from the policy's name. The other opponents take their
+  /// heartbeat interval and election timeout from here: `dynamodb` both, and as its lease the
+  /// timeout; `omnipaxos` as the length of a round the timeout; `sentinel` as
+  /// down-after-milliseconds the timeout.
+  RaftOptions raft{};
+  /// SENTINEL_PING_PERIOD is a constant of Redis, not derived from anything.
+  Duration sentinel_ping_period = std::chrono::seconds(1);
+
+  /// Gives all policies the same heartbeat interval and the same detection time: none replaces a
+  /// leader on less silence than `detection_time`. vouch then also suspects no earlier, although
+  /// its suspicion costs a question only, and its lease lasts as long. Whatever a policy adds of
+  /// its own (random parts, rounds of questions and votes, leases waited out) stays.
+  /// Where a policy has no heartbeat apart from its rounds (`omnipaxos`), the round is what counts.
+  void equalise(Duration heartbeat_interval, Duration detection_time);
 };
 
 /// The names of all policies, in the order of the tables.

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <memory>
 #include <new>
+#include <optional>
 #include <string_view>
 #include <type_traits>
 #include <utility>
@@ -29,6 +30,8 @@ struct ReplicaStatus {
   /// Until when, by its own clock, it believes that nobody else can lead; kNever when it knows no
   /// end, kLongAgo when it holds no lease.
   Instant lease_until = kLongAgo;
+
+  friend bool operator==(const ReplicaStatus&, const ReplicaStatus&) = default;
 };
 
 /// What kind of thing a replica reports about itself.
@@ -127,6 +130,24 @@ struct Boot {
   NodeId initial_leader{};     ///< First boot: whom everybody should find leading, or kNobody.
 };
 
+/// What happens to a replica's host, or is known of a peer's process, beyond messages and time.
+enum class NodeFaultKind : std::uint8_t {
+  kWorkerStalled,  ///< The host's worker hangs; what sends heartbeats lives on.
+  kWorkerRuns,     ///< It works again.
+  kDiskStalled,    ///< The disk takes nothing.
+  kDiskRuns,
+  kDrained,  ///< The operator wants no leadership here.
+  kUndrained,
+  kPeerExited,   ///< Certain knowledge: `incarnation` of `peer` is gone (an obituary).
+  kPeerRefused,  ///< A message to `peer` was refused: no process listens there. A hint.
+};
+
+struct NodeFault {
+  NodeFaultKind kind{};
+  NodeId peer{};
+  Incarnation incarnation{};
+};
+
 /// One replica of a group on the simulated network. Derive from TypedReplica to put your own
 /// protocol on it.
 ///
@@ -143,6 +164,14 @@ class Replica {
   virtual Instant handle_message(NodeId from, const Payload& payload, Context& context) = 0;
   virtual Instant handle_timeout(Context& context) = 0;
   [[nodiscard]] virtual ReplicaStatus status(Instant now) const = 0;
+
+  /// Something happened to this replica's host. The same may be told again; the default is not to
+  /// see it. Returns as the handlers do, or nothing when the wanted timeout stays as it is.
+  virtual std::optional<Instant> handle_node_fault(const NodeFault& fault, Context& context) {
+    static_cast<void>(fault);
+    static_cast<void>(context);
+    return std::nullopt;
+  }
 };
 
 /// A replica whose messages are all of the trivially copyable type M (a std::variant of such types
@@ -178,6 +207,21 @@ class Protocol {
   /// Whether a leader relies on a lease. Without one its leadership counts until it is told
   /// otherwise, and there is no lease that could be split.
   [[nodiscard]] virtual bool has_lease() const = 0;
+
+  /// How many bytes a message is on the wire; as large as its type when nothing else is known.
+  [[nodiscard]] virtual std::size_t wire_size(const Payload& payload) const {
+    return payload.size();
+  }
+
+  /// Flips bits of the message as it is on the wire and puts what a receiver then reads in its
+  /// place. False: no receiver can read it, so it is dropped; the default for protocols without a
+  /// wire format.
+  virtual bool corrupt(std::byte* message, std::size_t size, Rng& rng) const {
+    static_cast<void>(message);
+    static_cast<void>(size);
+    static_cast<void>(rng);
+    return false;
+  }
 
   /// The kind of a message, for traces.
   [[nodiscard]] virtual std::string_view message_kind(const Payload& payload) const = 0;

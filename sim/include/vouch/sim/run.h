@@ -27,7 +27,10 @@ struct TimedFault {
 struct Plan {
   std::size_t replicas = 5;
   NodeIndex initial_leader = 0;
-  Link link{};                     ///< Every link at the start.
+  Link link{};                                      ///< Every link at the start.
+  std::size_t receive_buffer = 256;                 ///< See EngineOptions.
+  std::size_t work_bytes = 0;                       ///< See EngineOptions.
+  std::vector<std::vector<Duration>> delay_traces;  ///< See EngineOptions.
   std::vector<TimedFault> faults;  ///< In order of time; equal times in the order of the list.
   TrueTime fault_from{};           ///< Phases: before, during the fault, after the heal.
   TrueTime fault_until{};

@@ -57,15 +57,18 @@ struct PeerReport {
   friend bool operator==(const PeerReport&, const PeerReport&) = default;
 };
 
-/// What makes a candidate better than another, in this order (rule L4): may lead and reaches a
-/// quorum, log position, priority, number of consenters, lower id.
+/// What makes a candidate better than another, in this order (rule L4): electable, fewer strikes,
+/// log position, priority, number of consenters, lower id.
 struct Candidacy {
   LogPosition log{};
   std::uint16_t priority = 0;
   std::uint8_t consenters =
       0;  ///< Voters, itself included, that it reaches both ways and whose log is not longer.
-  bool may_lead = false;   ///< Eligible: not drained, not a witness, work moves.
-  bool electable = false;  ///< May lead, and its consenters are a quorum.
+  /// Leaderships and candidacies that it lost lately (MonitorConfig::hold_off).
+  std::uint8_t strikes = 0;
+  bool may_lead = false;        ///< Eligible: not drained, not a witness, work moves.
+  bool electable = false;       ///< May lead, and its consenters are a quorum.
+  bool reaches_quorum = false;  ///< Reaches a quorum both ways, whatever their logs.
 
   friend bool operator==(const Candidacy&, const Candidacy&) = default;
 };
@@ -98,7 +101,10 @@ struct Heartbeat {
   Incarnation echo_incarnation{};  ///< Incarnation of the receiver to which the next two belong.
   ClockStamp echo{};               ///< `sent_at` of the receiver's newest heartbeat that arrived.
   ClockStamp promised{};  ///< `sent_at` of the receiver's newest heartbeat that earned a promise.
-  bool sick = false;      ///< The sender knows that it is itself slow: it does not judge others.
+  /// `sent_at` of the receiver's newest padded heartbeat that arrived: big messages pass.
+  ClockStamp echo_padded{};
+  bool sick = false;    ///< The sender knows that it is itself slow: it does not judge others.
+  bool padded = false;  ///< Fills a whole datagram (kMaxDatagram), to probe for big messages.
   std::uint8_t report_count = 0;
   std::uint8_t group_count = 0;
   std::array<PeerReport, kMaxNodes - 1> reports{};

@@ -126,6 +126,9 @@ class BuiltinElection {
   /// The end of the log that this node would lead with, and compares candidates by.
   void set_log(GroupId group, LogPosition log);
 
+  /// The voters changed. A candidacy under the old ones ends. The Monitor has checked the event.
+  void set_membership(const MembershipChanged& event);
+
   /// Repeats requests and ends candidacies. Calling it early or often is harmless.
   void handle_timeout(Instant now);
 
@@ -157,7 +160,7 @@ class BuiltinElection {
     Instant requested_at{};
     Instant retry_at = kNever;
     Instant ends_at = kNever;
-    Instant bound_until = kLongAgo;
+    std::array<Instant, kMaxNodes> bound_until{};  ///< Of each voter; kNever: it has not voted.
     SlotSet yes{};
     SlotSet no{};  ///< Refused for good. A refusal that may change counts for nothing.
   };

@@ -68,14 +68,20 @@ class Replica {
     if (const auto* advanced = std::get_if<LogAdvanced>(&event)) {
       election_.set_log(advanced->group, advanced->log);
     }
+    const std::uint64_t refused = monitor_.counters().dropped_bad_field;
     monitor_.handle_local(now, event);
+    if (const auto* changed = std::get_if<MembershipChanged>(&event)) {
+      if (monitor_.counters().dropped_bad_field == refused) election_.set_membership(*changed);
+    }
   }
 
   template <typename Sink>
   void drain(Instant now, Sink&& sink) {
     for (;;) {
-      while (const std::optional<Action> action = monitor_.poll_action()) {
+      // In place: an action is as large as the largest message, and most of what there is to do.
+      while (const Action* action = monitor_.front_action()) {
         std::visit([&](const auto& a) { pass(now, a, sink); }, *action);
+        monitor_.pop_action();
       }
       const std::optional<ElectionOutput> output = election_.poll_output();
       if (!output) return;

@@ -66,7 +66,11 @@ class Lanes final : public sim::Observer {
   /// `sink` must outlive the object.
   explicit Lanes(LaneSink& sink) : sink_(sink) {}
 
-  void stepped(const sim::Engine& engine, sim::NodeIndex node) override;
+  void stepped(const sim::Engine& engine, sim::NodeIndex node,
+               const sim::ReplicaStatus& status) override;
+  /// A promise is renewed without any change of the status: whoever drives this object and sees
+  /// messages tells of each delivery.
+  void delivered(const sim::Engine& engine, sim::NodeIndex to) { update_promise(engine, to); }
   void noted(const sim::Engine& engine, sim::NodeIndex node, const sim::Note& note) override;
   void faulted(const sim::Engine& engine, const sim::Fault& fault) override;
 

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "vouch/detector/result.h"
+#include "vouch/sim/checker.h"
 #include "vouch/sim/network.h"
 #include "vouch/sim/policies.h"
 #include "vouch/sim/run.h"
@@ -53,24 +54,55 @@ struct Expectation {
   std::optional<sim::NodeSet> leader_at_heal;  ///< The same, when the fault ends.
 };
 
+/// What kind of outcome a scenario is about. The reader checks that what vouch is expected to do
+/// says the same.
+enum class OutcomeClass : std::uint8_t {
+  kUnstated,
+  kKeep,   ///< `keep`: no election.
+  kMove,   ///< `move`: exactly the elections given.
+  kStop,   ///< `stop`: nobody may lead when the fault phase ends.
+  kBound,  ///< `bound`: no more elections than given.
+};
+
+[[nodiscard]] std::string_view to_string(OutcomeClass outcome);
+
 /// One scenario as its file states it.
 struct Scenario {
   std::string name;
+  std::string variant;  ///< The values of swept parameters, "loss=100000"; usually empty.
   std::string title;
   std::string note;
+  std::string pending;  ///< Why the outcome cannot be expected yet; usually empty.
+  OutcomeClass outcome = OutcomeClass::kUnstated;
+  /// The clocks break the bound that leases rely on: split leases are measured, not judged.
+  bool assumption_violated = false;
   sim::Plan plan;
   sim::PolicySettings settings;
   std::vector<Expectation> expectations;
 
   /// What the policy is expected to do, or nullptr.
   [[nodiscard]] const Expectation* expected_of(std::string_view policy) const;
+
+  /// The name with the variant, for tables.
+  [[nodiscard]] std::string label() const;
+
+  /// Whether breaking this rule is a failure here.
+  [[nodiscard]] bool judges(sim::Rule rule) const;
 };
 
-/// Reads a scenario. `file` names it in errors, which are "file:line: field: rule, is value".
-/// Unknown keys are errors, and nothing is ever read by half.
+/// Reads a scenario: one, or one for each choice of the parameters that it sweeps. `file` names it
+/// in errors, which are "file:line: field: rule, is value". Unknown keys are errors, and nothing is
+/// ever read by half.
+[[nodiscard]] Result<std::vector<Scenario>> read_scenarios(std::string_view text,
+                                                           std::string_view file);
+
+/// The first of them.
 [[nodiscard]] Result<Scenario> read_scenario(std::string_view text, std::string_view file);
 
 /// Reads the file at `path`, or the shipped scenario of that name when there is no such file.
+[[nodiscard]] Result<std::vector<Scenario>> load_scenarios(const std::string& path_or_name);
+
+/// The first of them.
 [[nodiscard]] Result<Scenario> load_scenario(const std::string& path_or_name);
 
 /// A scenario that is part of the program.

@@ -15,9 +15,6 @@ namespace vouch::scenario {
 [[nodiscard]] std::string_view event_name(sim::FaultKind kind);
 [[nodiscard]] std::string_view event_name(sim::NoteKind kind);
 
-/// Whether a fault is one of the directed link a -> b.
-[[nodiscard]] bool is_about_link(sim::FaultKind kind);
-
 /// Writes down everything that happens, one JSON object per line with a fixed order of keys and
 /// integers only: byte for byte the same on every compiler.
 ///

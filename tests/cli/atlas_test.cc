@@ -1,0 +1,192 @@
+// The built program as a user calls it: `vouch atlas`.
+
+#include <gtest/gtest.h>
+#include <sys/wait.h>
+
+#include <cstdio>
+#include <filesystem>
+#include <fstream>
+#include <nlohmann/json.hpp>
+#include <sstream>
+
+namespace {
+
+namespace fs = std::filesystem;
+using nlohmann::json;
+
+struct Ran {
+  int exit_code = -1;
+  std::string out;
+  std::string err;
+};
+
+class AtlasCommandTest : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    std::string pattern = (fs::temp_directory_path() / "vouch_atlas_XXXXXX").string();
+    ASSERT_NE(::mkdtemp(pattern.data()), nullptr);
+    folder_ = pattern;
+  }
+  void TearDown() override { fs::remove_all(folder_); }
+
+  std::string path(const std::string& name) const { return (folder_ / name).string(); }
+
+  static std::string text_of(const std::string& path) {
+    std::ostringstream out;
+    out << std::ifstream(path, std::ios::binary).rdbuf();
+    return out.str();
+  }
+
+  Ran run(const std::string& arguments, const std::string& before = "") const {
+    const std::string command = "cd " + folder_.string() + " && " + before + VOUCH_PROGRAM +
+                                " atlas " + arguments + " >" + path("out") + " 2>" + path("err") +
+                                " </dev/null";
+    const int status = std::system(command.c_str());
+    return {WIFEXITED(status) ? WEXITSTATUS(status) : -1, text_of(path("out")),
+            text_of(path("err"))};
+  }
+
+  /// Exit code 2, nothing on standard output, one line on standard error that contains `part`.
+  void expect_error(const std::string& arguments, const std::string& part) const {
+    SCOPED_TRACE(arguments);
+    const Ran ran = run(arguments);
+    EXPECT_EQ(ran.exit_code, 2);
+    EXPECT_EQ(ran.out, "");
+    EXPECT_EQ(ran.err.rfind("vouch: error: ", 0), 0U) << ran.err;
+    EXPECT_NE(ran.err.find(part), std::string::npos) << ran.err << "lacks " << part;
+    EXPECT_EQ(ran.err.find('\n'), ran.err.size() - 1) << "one line: " << ran.err;
+  }
+
+  fs::path folder_;
+};
+
+TEST_F(AtlasCommandTest, AllGraphsOfThree) {
+  const Ran ran = run("--replicas 3 --policy vouch --policy raft --json");
+  EXPECT_EQ(ran.exit_code, 0) << ran.err;
+  const json document = json::parse(ran.out);
+  const json& vouch = document["policies"][0];
+  EXPECT_EQ(vouch["policy"], "vouch");
+  EXPECT_EQ(vouch["graphs"], 64);
+  EXPECT_EQ(vouch["kept"], 28);
+  EXPECT_EQ(vouch["recoverable"], 9);
+  EXPECT_EQ(vouch["hopeless"], 27);
+  for (const char* what :
+       {"deposed", "stuck", "churning", "noisy", "heal_disturbs", "split_lease", "other_unsafe"}) {
+    EXPECT_EQ(vouch[what], 0) << what;
+  }
+  EXPECT_GT(vouch["recovery_ms_median"], 600);
+  EXPECT_LT(vouch["recovery_ms_max"], 910);
+  EXPECT_TRUE(vouch["first_failures"].empty());
+  // Raft breaks what it never promised; only vouch decides about the exit code.
+  const json& raft = document["policies"][1];
+  EXPECT_GT(raft["deposed"], 0);
+  EXPECT_GT(raft["stuck"], 0);
+  EXPECT_NE(raft["first_failures"][0]["command"].get<std::string>().find(
+                "vouch atlas --replicas 3 --policy raft --graph \""),
+            std::string::npos);
+}
+
+TEST_F(AtlasCommandTest, TheOutputDoesNotDependOnTheThreads) {
+  for (const std::string what :
+       {"--replicas 4 --every 10", "--replicas 5 --sample 40", "--replicas 5 --transitions 620"}) {
+    const std::string arguments = what + " --policy vouch --policy raft+prevote ";
+    for (const std::string form : {"", " --json"}) {
+      const Ran one = run(arguments + "--jobs 1" + form);
+      const Ran three = run(arguments + "--jobs 3" + form);
+      EXPECT_EQ(one.exit_code, 0) << one.out << one.err;
+      EXPECT_EQ(one.out, three.out);
+      EXPECT_FALSE(one.out.empty());
+    }
+  }
+}
+
+TEST_F(AtlasCommandTest, StoppedAndContinuedIsTheSame) {
+  for (const std::string what : {"--replicas 4 --every 5 --policy raft --policy vouch",
+                                 "--replicas 5 --transitions 1000 --policy raft --policy vouch"}) {
+    const Ran whole = run(what + " --json");
+    Ran ran = run(what + " --stop-after 17 --jobs 2 --state " + path("state"));
+    EXPECT_EQ(ran.exit_code, 130);
+    EXPECT_EQ(ran.out, "");
+    EXPECT_NE(ran.err.find("stopped after 17 of "), std::string::npos) << ran.err;
+    EXPECT_NE(ran.err.find("vouch atlas --resume " + path("state")), std::string::npos) << ran.err;
+    ran = run("--resume " + path("state") + " --stop-after 10");
+    EXPECT_EQ(ran.exit_code, 130);
+    EXPECT_NE(ran.err.find("stopped after 27 of "), std::string::npos) << ran.err;
+    ran = run("--resume " + path("state") + " --json");
+    EXPECT_EQ(ran.exit_code, 0) << ran.err;
+    EXPECT_EQ(ran.out, whole.out);
+    EXPECT_FALSE(fs::exists(path("state")));
+  }
+}
+
+// A real signal, whenever it comes: what was done is kept, and the command that continues is said.
+TEST_F(AtlasCommandTest, ASignalInterruptsIt) {
+  const Ran ran =
+      run("--replicas 5 --policy raft --policy vouch", "timeout --preserve-status --signal INT 2 ");
+  EXPECT_EQ(ran.exit_code, 130);
+  EXPECT_EQ(ran.out, "");
+  EXPECT_NE(ran.err.find("to continue: vouch atlas --resume vouch_atlas.state.json"),
+            std::string::npos)
+      << ran.err;
+  const json state = json::parse(text_of(path("vouch_atlas.state.json")));
+  EXPECT_EQ(state["settings"]["replicas"], 5);
+  EXPECT_LT(state["done"], 2 * 45960);
+}
+
+TEST_F(AtlasCommandTest, OneGraphAndOneSequence) {
+  Ran ran = run("--replicas 4 --policy vouch --policy raft --graph '0->1 1->0 0->2'");
+  EXPECT_EQ(ran.exit_code, 0) << ran.err;
+  EXPECT_NE(ran.out.find("vouch: "), std::string::npos);
+  EXPECT_NE(ran.out.find("raft: "), std::string::npos);
+  ran = run("--replicas 4 --graph none --trace trace.jsonl");
+  EXPECT_EQ(ran.exit_code, 0) << ran.err;
+  EXPECT_GT(text_of(path("trace.jsonl")).size(), 10'000U);
+  ran = run("--replicas 3 --transitions 4 --seed 9 --trace other.jsonl");
+  EXPECT_EQ(ran.exit_code, 0) << ran.err;
+  EXPECT_GT(text_of(path("other.jsonl")).size(), 10'000U);
+}
+
+TEST_F(AtlasCommandTest, BadUseIsOneClearError) {
+  expect_error("--replicas 2", "--replicas: must be in [3, 5]");
+  expect_error("--replicas 6", "with --sample or --transitions, is 6");
+  expect_error("--replicas 9 --sample 3", "--replicas: must be in [3, 8], is 9");
+  expect_error("--policy paxos", "--policy: policy: must be one of vouch");
+  expect_error("--every 0", "--every: must be in [1, 1000000], is 0");
+  expect_error("--jobs 0", "--jobs: must be in [1, 256], is 0");
+  expect_error("--every 2 --sample 3", "--sample");
+  expect_error("--graph '0->3'",
+               "graph: a link must be FROM->TO between two different nodes of "
+               "[0, 2], is '0->3'");
+  expect_error("--trace t.jsonl", "--trace: needs one policy and --graph");
+  expect_error("--resume nowhere.json", "--resume: cannot read nowhere.json");
+  expect_error("--resume nowhere.json --replicas 4", "--replicas");
+  expect_error("--replicas 3 --stop-after 1 --state no/such/folder", "--state: cannot write");
+}
+
+TEST_F(AtlasCommandTest, ABadStateIsRefused) {
+  EXPECT_EQ(run("--replicas 3 --stop-after 3 --state state").exit_code, 130);
+  const json good = json::parse(text_of(path("state")));
+  const auto expect_refused = [&](const json& state, const std::string& part) {
+    std::ofstream(path("bad")) << state;
+    expect_error("--resume bad", part);
+  };
+  std::ofstream(path("bad")) << "{";
+  expect_error("--resume bad", "--resume: bad is no saved atlas");
+  json bad = good;
+  bad["version"] = "0.0.1";
+  expect_refused(bad, "is of vouch 0.0.1");
+  bad = good;
+  bad["settings"]["every"] = 0;
+  expect_refused(bad, "--every: must be in");
+  bad = good;
+  bad["settings"]["policies"] = json::array({"vouch", "raft"});
+  expect_refused(bad, "not one summary per policy");
+  bad = good;
+  bad["done"] = 99'999;
+  expect_refused(bad, "done must be at most 36, is 99999");
+  bad = good;
+  bad["summaries"][0].erase("stuck");
+  expect_refused(bad, "stuck");
+}
+
+}  // namespace

@@ -1,0 +1,130 @@
+// One test for each liveness rule, named after it. Each was seen to fail when its rule is broken on
+// purpose: tests/rules/mutants holds how, scripts/mutants repeats it.
+
+#include <gtest/gtest.h>
+
+#include "tests/rules/rule_runs.h"
+
+namespace vouch::testing {
+namespace {
+
+using namespace std::chrono_literals;
+
+/// Every graph of three replicas, for ten seconds each, and what the atlas found.
+sim::AtlasSummary atlas_of_three() {
+  const sim::PolicySettings settings{.replicas = 3};
+  const auto protocol = sim::make_policy("vouch", settings);
+  sim::AtlasOptions options;
+  options.replicas = 3;
+  options.graph_for = 10s;
+  options.heal_for = 5s;
+  options.run.liveness_bound = sim::liveness_bound(settings.vouch);
+  options.run.consent_limit = sim::consent_limit(settings.vouch);
+  return sim::run_atlas(**protocol, options);
+}
+
+TEST(Rule, L1_ALeaderWithItsMajorityIsNeverDisturbed) {
+  const sim::AtlasSummary summary = atlas_of_three();
+  EXPECT_EQ(summary.kept, 28U);
+  EXPECT_EQ(summary.deposed, 0U);
+  // And in five: one follower after the other loses the leader, in one direction and in both.
+  for (int direction = 0; direction < 3; ++direction) {
+    sim::Plan plan = plan_of(5, 20s, 5s);
+    for (sim::NodeIndex follower = 1; follower <= 2; ++follower) {
+      if (direction != 1) plan.faults.push_back({plan.fault_from, cut(0, follower)});
+      if (direction != 0) plan.faults.push_back({plan.fault_from, cut(follower, 0)});
+    }
+    heal_all(plan, plan.fault_until);
+    const sim::RunResult result = run_vouch(plan);
+    EXPECT_EQ(result.during.elections + result.after.elections, 0U);
+    EXPECT_EQ(result.final_leaders, sim::node_bit(0));
+  }
+}
+
+// The naive veto is stuck here: the hub reaches the leader and is asked by everybody.
+TEST(Rule, L2_AStableLeaderWhereOneCanLead) {
+  const sim::AtlasSummary summary = atlas_of_three();
+  EXPECT_EQ(summary.recoverable, 9U);
+  EXPECT_EQ(summary.stuck, 0U);
+  EXPECT_EQ(summary.churning, 0U);
+  sim::Plan plan = plan_of(5, 20s, 5s);
+  for (sim::NodeIndex a = 0; a < 5; ++a) {
+    for (sim::NodeIndex b = a + 1; b < 5; ++b) {
+      if (a != 1 && b != 1) cut_both(plan.faults, plan.fault_from, a, b);
+    }
+  }
+  heal_all(plan, plan.fault_until);
+  const sim::RunResult result = run_vouch(plan);
+  EXPECT_EQ(result.leaders_at_heal, sim::node_bit(1));
+  EXPECT_LE(result.failover(), sim::liveness_bound({}));
+}
+
+// Every link is cut: the leader says that it stands down, within a lease, and then all is quiet.
+TEST(Rule, L3_WithoutAMajorityAnywhereTheGroupIsQuiet) {
+  sim::Plan plan = plan_of(5, 30s, 5s);
+  for (sim::NodeIndex a = 0; a < 5; ++a) {
+    for (sim::NodeIndex b = a + 1; b < 5; ++b)
+      cut_both(plan.faults, plan.fault_from, a, b);
+  }
+  heal_all(plan, plan.fault_until);
+  Notes notes;
+  const sim::RunResult result = run_vouch(plan, {}, 1, &notes);
+  ASSERT_EQ(notes.of(sim::NoteKind::kSteppedDown).size(), 1U);
+  EXPECT_LE(notes.of(sim::NoteKind::kSteppedDown)[0].at, plan.fault_from + MonitorConfig{}.lease);
+  EXPECT_EQ(result.during.elections, 0U);
+  EXPECT_EQ(result.during.term_growth, 0U);
+  // Heartbeats to four peers make 40 a second; questions back off to one round per half lease.
+  const std::uint64_t per_node_second = result.during.messages / 5 / 30;
+  EXPECT_LE(per_node_second, 55U);
+  expect_rule(result, sim::Rule::kL3);
+}
+
+TEST(Rule, L4_OneCampaignNotSeveral) {
+  std::uint64_t elections = 0;
+  for (std::uint64_t seed = 1; seed <= 60; ++seed) {
+    sim::Plan plan = plan_of(5, 4s, 1s);
+    plan.faults.push_back({plan.fault_from, {sim::FaultKind::kCrash, 0, 0, 0, 0}});
+    const sim::RunResult result = run_vouch(plan, {}, seed);
+    elections += result.during.elections;
+    EXPECT_EQ(result.final_leaders, sim::node_bit(1)) << "the rank decides, seed " << seed;
+    EXPECT_LE(result.failover(), MonitorConfig{}.promise() + 50ms) << "seed " << seed;
+  }
+  EXPECT_EQ(elections, 60U);
+}
+
+// Questions are repeated every 50 ms, answers take 240: the round outlives its attempts.
+TEST(Rule, L5_ARoundOutlivesItsAttempts) {
+  MonitorConfig config;
+  config.lease = 1500ms;
+  config.heartbeat_interval = 100ms;
+  config.detector.timeout = 600ms;
+  config.confirm_interval = 50ms;
+  sim::Plan plan = plan_of(3, 8s, 1s);
+  plan.link.delay = 120ms;
+  plan.faults.push_back({plan.fault_from, {sim::FaultKind::kCrash, 0, 0, 0, 0}});
+  for (std::uint64_t seed = 1; seed <= 10; ++seed) {
+    const sim::RunResult result = run_vouch(plan, config, seed);
+    EXPECT_EQ(result.during.elections, 1U) << "seed " << seed;
+    EXPECT_NE(result.final_leaders, 0U);
+    EXPECT_LE(result.failover(), config.promise() + 4 * 240ms);
+  }
+}
+
+// A follower is alone for ten seconds and comes back: it brings no higher term.
+TEST(Rule, L6_AHealDisturbsNobody) {
+  for (std::uint64_t seed = 1; seed <= 20; ++seed) {
+    sim::Plan plan = plan_of(5, 10s, 10s);
+    for (sim::NodeIndex other = 0; other < 5; ++other) {
+      if (other != 3) cut_both(plan.faults, plan.fault_from, 3, other);
+    }
+    heal_all(plan, plan.fault_until);
+    const sim::RunResult result = run_vouch(plan, {}, seed);
+    EXPECT_EQ(result.during.term_growth + result.after.term_growth, 0U) << "seed " << seed;
+    EXPECT_EQ(result.after.elections, 0U);
+    EXPECT_EQ(result.final_leaders, sim::node_bit(0));
+    expect_rule(result, sim::Rule::kL6);
+  }
+}
+
+}  // namespace
+}  // namespace vouch::testing

@@ -1,0 +1,126 @@
+#include "tests/support/process.h"
+
+#include <arpa/inet.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <chrono>
+#include <fstream>
+#include <sstream>
+#include <system_error>
+#include <thread>
+
+extern char** environ;
+
+namespace vouch::testing {
+namespace {
+
+constexpr std::chrono::minutes kPatience{1};
+constexpr std::chrono::milliseconds kLookAgain{2};
+
+[[noreturn]] void fail(const std::string& what, int error) {
+  throw std::system_error(error, std::generic_category(), what);
+}
+
+}  // namespace
+
+TemporaryFolder::TemporaryFolder() {
+  std::string pattern = (std::filesystem::temp_directory_path() / "vouch-test-XXXXXX").string();
+  if (mkdtemp(pattern.data()) == nullptr) fail(pattern, errno);
+  path_ = pattern;
+}
+
+TemporaryFolder::~TemporaryFolder() {
+  std::error_code ignored;  // What is left over is the system's to clean.
+  std::filesystem::remove_all(path_, ignored);
+}
+
+BoundSocket bind_free_port() {
+  BoundSocket result{.descriptor = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0)};
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  socklen_t size = sizeof address;
+  auto* const any = reinterpret_cast<sockaddr*>(&address);
+  if (bind(result.descriptor, any, size) != 0 || getsockname(result.descriptor, any, &size) != 0) {
+    fail("bind 127.0.0.1:0", errno);
+  }
+  result.port = ntohs(address.sin_port);
+  return result;
+}
+
+std::string text_of(const std::filesystem::path& file) {
+  std::ostringstream text;
+  text << std::ifstream(file, std::ios::binary).rdbuf();
+  return text.str();
+}
+
+bool wait_until(const std::function<bool()>& holds) {
+  const auto end = std::chrono::steady_clock::now() + kPatience;
+  while (!holds()) {
+    if (std::chrono::steady_clock::now() > end) return false;
+    std::this_thread::sleep_for(kLookAgain);
+  }
+  return true;
+}
+
+Process::Process(const std::vector<std::string>& words, const Options& options) {
+  std::vector<char*> arguments;
+  for (const std::string& word : words)
+    arguments.push_back(const_cast<char*>(word.c_str()));
+  arguments.push_back(nullptr);
+  constexpr int kWrite = O_WRONLY | O_CREAT | O_TRUNC;
+  posix_spawn_file_actions_t actions;
+  posix_spawn_file_actions_init(&actions);
+  posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
+  posix_spawn_file_actions_addopen(&actions, STDOUT_FILENO, options.out.c_str(), kWrite, 0600);
+  posix_spawn_file_actions_addopen(&actions, STDERR_FILENO, options.err.c_str(), kWrite, 0600);
+  if (options.inherited) {
+    // To its own number: that makes it survive the exec.
+    posix_spawn_file_actions_adddup2(&actions, *options.inherited, *options.inherited);
+  }
+  const int error = posix_spawn(&pid_, arguments[0], &actions, nullptr, arguments.data(), environ);
+  posix_spawn_file_actions_destroy(&actions);
+  if (error != 0) fail("cannot start " + words.front(), error);
+}
+
+Process::~Process() {
+  if (!is_running()) return;
+  kill(pid_, SIGKILL);
+  waitpid(pid_, nullptr, 0);
+}
+
+void Process::send_signal(int signal) const {
+  // A process that was waited for has given its number back; somebody else may have it.
+  if (!exit_code_) kill(pid_, signal);
+}
+
+bool Process::is_running() {
+  if (exit_code_) return false;
+  int status = 0;
+  if (waitpid(pid_, &status, WNOHANG) != pid_) return true;
+  exit_code_ = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+  return false;
+}
+
+std::optional<int> Process::wait_for_exit() {
+  static_cast<void>(wait_until([&] { return !is_running(); }));
+  return exit_code_;
+}
+
+Ran run_program(const std::vector<std::string>& words) {
+  const TemporaryFolder folder;
+  const Process::Options options{.out = folder.path() / "out", .err = folder.path() / "err"};
+  Process process(words, options);
+  const std::optional<int> exit_code = process.wait_for_exit();
+  return {exit_code.value_or(-1), text_of(options.out), text_of(options.err)};
+}
+
+}  // namespace vouch::testing
