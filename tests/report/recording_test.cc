@@ -128,6 +128,21 @@ TEST(Recording, LinksSayWhatWasDoneToThem) {
   EXPECT_EQ(run.recording.links[1].state, LinkState::kWhole);
 }
 
+TEST(Recording, WhatIsWrongWithANodeHasASpan) {
+  const Recorded run = record("worker_hung", "vouch", 1);
+  std::size_t troubles = 0;
+  for (const NodeLane& lane : run.recording.nodes) {
+    for (const TroubleSpan& trouble : lane.troubles) {
+      EXPECT_EQ(trouble.kind, sim::FaultKind::kWorkerStall);
+      EXPECT_GE(trouble.span.from, run.scenario.plan.fault_from);
+      EXPECT_LE(trouble.span.until, run.scenario.plan.end);
+      EXPECT_LT(trouble.span.from, trouble.span.until);
+      ++troubles;
+    }
+  }
+  EXPECT_EQ(troubles, 1U);
+}
+
 TEST(Recording, MessagesAreKeptInWindowsWithoutHoles) {
   const Recorded all = record("s10", "vouch", 1, {.messages_max = 1'000'000});
   ASSERT_EQ(all.recording.message_windows.size(), 1U);

@@ -95,7 +95,12 @@ TEST(Words, FaultsNameTheLinkOrTheNode) {
   EXPECT_EQ(sentence(Fault{FaultKind::kDelay, 1, 0, 2'000'000, 3'000'000}),
             "link n1 -> n0 delays by 2 ms to 5 ms");
   EXPECT_EQ(sentence(Fault{FaultKind::kRestart, 1, 0, 1}), "n1 starts again, with an empty disk");
-  EXPECT_EQ(sentence(Fault{FaultKind::kClock, 1, 0, -200}), "the clock of n1 runs -200 ppm fast");
+  EXPECT_EQ(sentence(Fault{FaultKind::kClock, 1, 0, -200}), "the clock of n1 runs 200 ppm slow");
+  EXPECT_EQ(sentence(Fault{FaultKind::kWorkerStall, 1, 0, 1}),
+            "the worker of n1 hangs, its heartbeats go on");
+  EXPECT_EQ(sentence(Fault{FaultKind::kWorkerStall, 1, 0, 0}), "the worker of n1 works again");
+  EXPECT_EQ(sentence(Fault{FaultKind::kMtu, 0, 2, 576}),
+            "link n0 -> n2 loses what is longer than 576 bytes");
 }
 
 TEST(Words, EveryFaultHasASentence) {
@@ -103,6 +108,7 @@ TEST(Words, EveryFaultHasASentence) {
     const std::string text = sentence(Fault{static_cast<FaultKind>(i), 0, 1, 7, 8});
     EXPECT_NE(text.find("n0"), std::string::npos) << text;
     EXPECT_EQ(text.find("unknown"), std::string::npos) << text;
+    EXPECT_EQ(text.find(": "), std::string::npos) << "told by its name only: " << text;
   }
 }
 

@@ -52,11 +52,14 @@ Json json_of(const NodeLane& lane) {
     suspicions.push_back({microseconds(suspicion.span.from), microseconds(suspicion.span.until),
                           std::int64_t{suspicion.subject}});
   }
-  return {{"standings", standings},
-          {"leases", json_of(lane.leases)},
-          {"promises", promises},
-          {"suspicions", suspicions},
-          {"majorities", json_of(lane.majorities)}};
+  Json troubles = Json::array();
+  for (const TroubleSpan& trouble : lane.troubles) {
+    troubles.push_back(
+        {microseconds(trouble.span.from), microseconds(trouble.span.until), trouble.text});
+  }
+  return {{"standings", standings},         {"troubles", troubles},
+          {"leases", json_of(lane.leases)}, {"promises", promises},
+          {"suspicions", suspicions},       {"majorities", json_of(lane.majorities)}};
 }
 
 Json lines_of(const Recording& recording) {

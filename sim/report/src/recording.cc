@@ -29,6 +29,13 @@ LinkState state_of(const sim::Link& link, const sim::Link& initial) {
   return link == initial ? LinkState::kWhole : LinkState::kChanged;
 }
 
+/// Faults of a node that last until the same fault comes with value 0.
+bool is_trouble(sim::FaultKind kind) {
+  using Kind = sim::FaultKind;
+  return kind == Kind::kSlow || kind == Kind::kFlood || kind == Kind::kWorkerStall ||
+         kind == Kind::kDiskStall || kind == Kind::kDrain;
+}
+
 /// The times that are in both lists.
 std::vector<Span> both(const std::vector<Span>& a, const std::vector<Span>& b) {
   std::vector<Span> result;
@@ -178,17 +185,35 @@ void Recorder::faulted(const sim::Engine& engine, const sim::Fault& fault) {
             .word = {},
             .text = text,
             .last_at = engine.now()});
+  note_link_changes(engine, fault, text);
+  note_trouble(engine.now(), fault, text);
+  lanes_.faulted(engine, fault);
+}
+
+void Recorder::note_link_changes(const sim::Engine& engine, const sim::Fault& fault,
+                                 const std::string& text) {
   for (sim::NodeIndex from = 0; from < engine.size(); ++from) {
     for (sim::NodeIndex to = 0; to < engine.size(); ++to) {
       if (from == to) continue;
       const sim::Link& link = engine.links().at(from, to);
       sim::Link& known = links_[from * engine.size() + to];
-      if (link == known) continue;
+      // What a link's model does is not seen in the link.
+      const bool is_of_fault = is_link_model(fault.kind) && from == fault.a && to == fault.b;
+      if (link == known && !is_of_fault) continue;
       known = link;
       recording_.links.push_back({engine.now(), from, to, state_of(link, initial_link_), text});
     }
   }
-  lanes_.faulted(engine, fault);
+}
+
+void Recorder::note_trouble(sim::TrueTime at, const sim::Fault& fault, const std::string& text) {
+  if (!is_trouble(fault.kind) || fault.a >= recording_.replicas) return;
+  std::vector<TroubleSpan>& troubles = recording_.nodes[fault.a].troubles;
+  for (TroubleSpan& trouble : troubles) {
+    if (trouble.kind == fault.kind && trouble.span.until == sim::kEndOfTime)
+      trouble.span.until = at;
+  }
+  if (fault.value != 0) troubles.push_back({{at, sim::kEndOfTime}, fault.kind, text});
 }
 
 void Recorder::add_line(RecordLine line) {
@@ -217,6 +242,10 @@ void Recorder::add_line(RecordLine line) {
 
 Recording Recorder::finish() {
   lanes_.finish(recording_.end);
+  for (NodeLane& lane : recording_.nodes) {
+    for (TroubleSpan& trouble : lane.troubles)
+      trouble.span.until = std::min(trouble.span.until, recording_.end);
+  }
   for (const Window& window : windows_) {
     if (window.from < window.until) {
       recording_.message_windows.push_back({window.from, window.until});

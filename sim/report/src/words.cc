@@ -89,6 +89,115 @@ std::string other(const sim::Engine& engine, sim::NodeIndex node, const sim::Not
   return text;
 }
 
+/// Parts per million as "30.5 %".
+std::string percent(std::int64_t per_million) {
+  const std::int64_t tenths = per_million / 1000;
+  if (tenths == 0 && per_million > 0) return "under 0.1 %";
+  return std::to_string(tenths / 10) + "." + std::to_string(tenths % 10) + " %";
+}
+
+/// What a fault does to its link; nothing for kinds that are not known here.
+std::string link_sentence(const sim::Fault& fault) {
+  using Kind = sim::FaultKind;
+  const std::string link =
+      "link " + report::node_name(fault.a) + " -> " + report::node_name(fault.b);
+  const std::string by = duration_text(Duration(fault.value));
+  if (fault.kind == Kind::kCut) return link + " is cut";
+  if (fault.kind == Kind::kHeal) return link + " is whole again";
+  if (fault.kind == Kind::kLoss)
+    return link + " loses " + percent(fault.value) + " of its messages";
+  if (fault.kind == Kind::kDelay) {
+    return link + " delays by " + by +
+           (fault.extra > 0 ? " to " + duration_text(Duration(fault.value + fault.extra)) : "");
+  }
+  const auto on_off = [&](const std::string& on, const std::string& off) {
+    return link + (fault.value != 0 ? " " + on : " " + off);
+  };
+  if (fault.kind == Kind::kBurstLoss) {
+    return on_off("loses messages in bursts, " + percent(fault.fourth) + " within one",
+                  "has no bursts of loss any more");
+  }
+  if (fault.kind == Kind::kLognormal) {
+    return on_off("adds a lognormal delay, median " + by, "adds no lognormal delay any more");
+  }
+  if (fault.kind == Kind::kPareto) {
+    return on_off("adds a Pareto delay, from " + by, "adds no Pareto delay any more");
+  }
+  if (fault.kind == Kind::kDelayTrace) {
+    return on_off("adds recorded delays", "adds no recorded delays any more");
+  }
+  if (fault.kind == Kind::kDelayJump) {
+    return on_off("delays everything by another " + by, "is as fast as before the jump");
+  }
+  if (fault.kind == Kind::kReorder) {
+    return on_off("holds back " + percent(fault.value) + " of its messages", "keeps their order");
+  }
+  if (fault.kind == Kind::kDuplicate) {
+    return on_off("repeats " + percent(fault.value) + " of its messages", "repeats no more");
+  }
+  if (fault.kind == Kind::kCorrupt) {
+    return on_off("damages " + percent(fault.value) + " of its messages", "damages no more");
+  }
+  if (fault.kind == Kind::kMtu) {
+    return on_off("loses what is longer than " + std::to_string(fault.value) + " bytes",
+                  "carries messages of any length");
+  }
+  if (fault.kind == Kind::kRate) {
+    return on_off("carries " + std::to_string(fault.value) + " bits a second",
+                  "has its full bandwidth again");
+  }
+  if (fault.kind == Kind::kTrickle) {
+    return on_off("lets one message through every " + by, "trickles no more");
+  }
+  return "";
+}
+
+/// What a fault does to its node; nothing for kinds that are not known here.
+std::string node_sentence(const sim::Fault& fault) {
+  using Kind = sim::FaultKind;
+  const std::string node = report::node_name(fault.a);
+  const bool begins = fault.value != 0;
+  if (fault.kind == Kind::kCrash) return node + " crashes";
+  if (fault.kind == Kind::kRestart)
+    return node + " starts again" + (begins ? ", with an empty disk" : "");
+  if (fault.kind == Kind::kPause) return node + " stands still";
+  if (fault.kind == Kind::kResume) return node + " runs on";
+  if (fault.kind == Kind::kClock) {
+    std::string text = "the clock of " + node + " runs " +
+                       std::to_string(fault.value < 0 ? -fault.value : fault.value) + " ppm " +
+                       (fault.value < 0 ? "slow" : "fast");
+    if (fault.value == 0) text = "the clock of " + node + " runs at its right rate";
+    return fault.extra > 0 ? text + ", and jumps ahead by " + duration_text(Duration(fault.extra))
+                           : text;
+  }
+  if (fault.kind == Kind::kExit) {
+    return "the process of " + node + " exits" + (begins ? ", its supervisor says so" : "");
+  }
+  if (fault.kind == Kind::kSuspend) return node + " is suspended";
+  if (fault.kind == Kind::kFreeze) return node + " is frozen with its clock";
+  if (fault.kind == Kind::kSlow) {
+    return begins ? node + " takes " + duration_text(Duration(fault.value)) + " for each message"
+                  : node + " is fast again";
+  }
+  if (fault.kind == Kind::kFlood) {
+    return begins ? node + " is flooded and loses " + percent(fault.value) + " of what arrives"
+                  : node + " is not flooded any more";
+  }
+  if (fault.kind == Kind::kWorkerStall) {
+    return "the worker of " + node + (begins ? " hangs, its heartbeats go on" : " works again");
+  }
+  if (fault.kind == Kind::kDiskStall) {
+    return "the disk of " + node + (begins ? " takes nothing" : " works again");
+  }
+  if (fault.kind == Kind::kDrain) return node + (begins ? " is drained" : " may lead again");
+  if (fault.kind == Kind::kWallStep) {
+    return "the wall clock of " + node + " is set " +
+           duration_text(Duration(fault.value < 0 ? -fault.value : fault.value)) +
+           (fault.value < 0 ? " back" : " ahead");
+  }
+  return "";
+}
+
 }  // namespace
 
 std::string node_name(sim::NodeIndex node) {
@@ -131,37 +240,15 @@ std::string sentence(const sim::Engine& engine, sim::NodeIndex node, const sim::
 }
 
 std::string sentence(const sim::Fault& fault) {
-  const std::string node = node_name(fault.a);
-  const std::string link = "link " + node + " -> " + node_name(fault.b);
-  using Kind = sim::FaultKind;
-  // Not a switch: a kind that has no sentence yet is told by its name in the trace.
-  if (fault.kind == Kind::kCut) return link + " is cut";
-  if (fault.kind == Kind::kHeal) return link + " is whole again";
-  if (fault.kind == Kind::kLoss) {
-    const std::int64_t tenths = fault.value / 1000;
-    return link + " loses " + std::to_string(tenths / 10) + "." + std::to_string(tenths % 10) +
-           " % of its messages";
-  }
-  if (fault.kind == Kind::kDelay) {
-    return link + " delays by " + duration_text(Duration(fault.value)) +
-           (fault.extra > 0 ? " to " + duration_text(Duration(fault.value + fault.extra)) : "");
-  }
-  if (fault.kind == Kind::kCrash) return node + " crashes";
-  if (fault.kind == Kind::kRestart) {
-    return node + " starts again" + (fault.value != 0 ? ", with an empty disk" : "");
-  }
-  if (fault.kind == Kind::kPause) return node + " stands still";
-  if (fault.kind == Kind::kResume) return node + " runs on";
-  if (fault.kind == Kind::kClock) {
-    return "the clock of " + node + " runs " + std::to_string(fault.value) + " ppm fast";
-  }
-  std::string text(scenario::event_name(fault.kind));
-  if (text.starts_with("fault_")) text.erase(0, 6);
-  std::replace(text.begin(), text.end(), '_', ' ');
-  text += sim::is_about_link(fault.kind) ? ": " + link : ": " + node;
-  if (fault.value != 0) text += ", " + std::to_string(fault.value);
-  if (fault.extra != 0) text += ", " + std::to_string(fault.extra);
-  return text;
+  const std::string text =
+      sim::is_about_link(fault.kind) ? link_sentence(fault) : node_sentence(fault);
+  if (!text.empty()) return text;
+  // A kind that has no sentence yet is told by its name in the trace.
+  std::string name(scenario::event_name(fault.kind));
+  if (name.starts_with("fault_")) name.erase(0, 6);
+  name = spaced(name) + ": " + node_name(fault.a);
+  if (sim::is_about_link(fault.kind)) name += " -> " + node_name(fault.b);
+  return fault.value == 0 ? name : name + ", " + std::to_string(fault.value);
 }
 
 }  // namespace vouch::report

@@ -1,7 +1,8 @@
 // What the page knows: the JSON of the report, and questions to it. All times are microseconds.
 
 export const kLinkStates = ['whole', 'changed', 'lossy', 'cut'];
-export const kFates = ['sent', 'cut', 'lost', 'delivered', 'queued', 'overflow', 'down'];
+export const kFates = ['sent', 'cut', 'lost', 'delivered', 'queued', 'overflow', 'down',
+  'too_long', 'queue_full', 'corrupt'];
 
 export const nodeName = (node) => (node < 0 ? 'nobody' : `n${node}`);
 
@@ -108,6 +109,8 @@ export function nodeAt(recording, node, t) {
     leader: standing?.[4] ?? -1,
     lease: spanAt(lane.leases, t),
     promise: spanAt(lane.promises, t),
+    troubles: lane.troubles.filter(([from, until]) => from <= t && t < until)
+      .map(([, , text]) => text),
     suspects: [...new Set(lane.suspicions.filter(([from, until]) => from <= t && t < until)
       .map(([, , subject]) => subject))].sort((a, b) => a - b),
   };

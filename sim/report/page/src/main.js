@@ -141,7 +141,7 @@ function legend() {
   return h('ul', { class: 'legend' }, item('activity leader', 'leader'),
     item('activity candidate', 'candidate'), item('activity follower', 'follower'),
     item('paused', 'paused'), item('down', 'down'), item('lease', 'lease held'),
-    item('promise', 'promised to wait'), item('suspicion', 'suspects'),
+    item('promise', 'promised to wait'), item('suspicion', 'suspects'), item('trouble', 'slow, hung or drained'),
     item('usable', 'group usable'), item('gap', 'group without a leader'),
     h('li', {}, '▲ begins an election  ★ is elected  ▼ steps down'));
 }

@@ -62,7 +62,9 @@ export class Matrix {
     put(this.nodes, h('thead', {}, h('tr', {}, head.map((name) => h('th', {}, name)))),
       h('tbody', {}, states.map((state, node) => h('tr', {},
         h('td', {}, nodeName(node)),
-        h('td', {}, h('span', { class: `dot ${state.activity}` }), state.activity),
+        h('td', {}, h('span', { class: `dot ${state.activity}` }), state.activity,
+          state.troubles.length > 0 ? h('span', { class: 'troubled', title: state.troubles.join('; ') },
+            ' !') : null),
         h('td', { class: 'number' }, state.activity === 'down' ? '' : String(state.term)),
         h('td', {}, state.activity === 'down' ? '' : nodeName(state.leader)),
         has && h('td', {}, state.lease ? `held for ${lengthText(t - state.lease[0])}`

@@ -159,13 +159,16 @@ export class Timeline {
 
   lane(node) {
     const { policy, promises } = this.store.state;
-    const { standings, leases, promises: given, suspicions } = policy.recording.nodes[node];
+    const { standings, leases, promises: given, suspicions, troubles } = policy.recording.nodes[node];
     const top = this.laneTop(node);
     const parts = [];
     for (const [a, b, activity, term, leader] of standings) {
       const bar = this.bar(a, b, top + 17, 18, `activity ${activity}`);
       if (!bar) continue;
       parts.push(bar, this.label(a, b, top + 30, activity, term, leader));
+    }
+    for (const [a, b, text] of troubles) {
+      parts.push(this.bar(a, b, top + 33, 4, 'trouble', text));
     }
     for (const [a, b] of leases) parts.push(this.bar(a, b, top + 12, 4, 'lease'));
     if (promises) {
@@ -355,7 +358,8 @@ export function fateText(fate) {
   return {
     sent: 'still on its way at the end', cut: 'lost, the link is cut', lost: 'lost by chance',
     queued: 'waits, the receiver stands still', overflow: 'lost, the receive buffer is full',
-    down: 'lost, the receiver is down',
+    down: 'lost, the receiver is down', too_long: 'lost, too long for the link',
+    queue_full: 'lost, the queue of the link is full', corrupt: 'damaged, nobody can read it',
   }[fate] ?? fate;
 }
 
@@ -365,6 +369,7 @@ export function describe(recording, node, t) {
   const lines = [`${nodeName(node)}: ${now.activity}, term ${now.term}` +
     (now.activity === 'follower' ? `, leader ${nodeName(now.leader)}` : '')];
   if (now.lease) lines.push('holds the lease');
+  lines.push(...now.troubles);
   if (now.promise) lines.push(`has promised ${nodeName(now.promise[2])} to wait`);
   if (now.suspects.length > 0) lines.push(`suspects ${now.suspects.map(nodeName).join(', ')}`);
   return lines;

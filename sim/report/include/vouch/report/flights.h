@@ -13,7 +13,8 @@ namespace vouch::report {
 /// Whether a message with that fate never went on its way. Its bytes may stand where those of one
 /// stood whose end was not seen (a receiver that crashed with it), so it must not be looked up.
 [[nodiscard]] constexpr bool is_lost_at_sender(sim::Fate fate) {
-  return fate == sim::Fate::kCut || fate == sim::Fate::kLost;
+  return fate == sim::Fate::kCut || fate == sim::Fate::kLost || fate == sim::Fate::kTooLong ||
+         fate == sim::Fate::kQueueFull || fate == sim::Fate::kCorrupt;
 }
 
 /// What an observer remembers of each message on its way, found again by the bytes of the message:

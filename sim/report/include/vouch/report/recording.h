@@ -30,6 +30,13 @@ struct SuspicionSpan {
   sim::NodeIndex subject = 0;
 };
 
+/// Something was wrong with a node that one does not see from its role: its worker hung, say.
+struct TroubleSpan {
+  Span span{};
+  sim::FaultKind kind{};
+  std::string text;  ///< The fault in words.
+};
+
 /// One node's lane: spans in order of time.
 struct NodeLane {
   std::vector<StandingSpan> standings;
@@ -37,6 +44,7 @@ struct NodeLane {
   std::vector<PromiseSpan> promises;
   std::vector<SuspicionSpan> suspicions;
   std::vector<Span> majorities;  ///< It worked and reached a majority both ways.
+  std::vector<TroubleSpan> troubles;
 };
 
 /// A line of the record.
@@ -141,6 +149,9 @@ class Recorder final : public sim::Observer, private LaneSink {
   void suspected(sim::NodeIndex node, const Span& span, sim::NodeIndex subject) override;
   void reached_majority(sim::NodeIndex node, const Span& span) override;
 
+  void note_link_changes(const sim::Engine& engine, const sim::Fault& fault,
+                         const std::string& text);
+  void note_trouble(sim::TrueTime at, const sim::Fault& fault, const std::string& text);
   void add_line(RecordLine line);
   [[nodiscard]] bool is_news(sim::NodeIndex node, const sim::Note& note) const;
   [[nodiscard]] std::size_t bucket_of(sim::TrueTime at, sim::NodeIndex from,
