@@ -32,8 +32,9 @@ class RunOutput::TraceFile final : public sim::Observer {
     trace_->moved(engine, from, to, payload, fate);
     write();
   }
-  void stepped(const sim::Engine& engine, sim::NodeIndex node) override {
-    trace_->stepped(engine, node);
+  void stepped(const sim::Engine& engine, sim::NodeIndex node,
+               const sim::ReplicaStatus& status) override {
+    trace_->stepped(engine, node, status);
     write();
   }
   void noted(const sim::Engine& engine, sim::NodeIndex node, const sim::Note& note) override {
