@@ -150,6 +150,11 @@ void Monitor::handle_timeout(Instant now) {
     const Duration interval = core_.config.heartbeat_interval;
     const std::int64_t missed = (core_.now - next_heartbeat_) / interval;
     next_heartbeat_ += (missed + 1) * interval;
+    // Right after an own stall the first heartbeats may echo what is too old to be believed. Those
+    // that follow when the buffers have been read echo what waited in them.
+    if (core_.drain_until > core_.now) {
+      next_heartbeat_ = std::min(next_heartbeat_, core_.drain_until);
+    }
     due_ = compute_due();
   }
 }
@@ -448,11 +453,6 @@ Instant Monitor::promised_until() const {
   for (const GroupWatch& group : groups_)
     until = std::max(until, group.promised_until());
   return until;
-}
-
-GroupStanding Monitor::standing(GroupId group, Instant now) const {
-  const GroupWatch* watch = find(group);
-  return watch == nullptr ? GroupStanding{} : watch->standing(core_, now);
 }
 
 GroupStatus Monitor::status(GroupId group, Instant now) const {

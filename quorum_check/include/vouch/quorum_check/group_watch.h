@@ -69,9 +69,6 @@ class GroupWatch {
   }
   [[nodiscard]] Instant guard(Term term) const { return term == term_ ? lease_until_ : kLongAgo; }
   [[nodiscard]] Instant promised_until() const;
-  [[nodiscard]] GroupStanding standing(const Core& core, Instant now) const {
-    return {term_, core.roster.node(leader_), lease_held(now), lease_until_};
-  }
   [[nodiscard]] GroupStatus status(const Core& core, Instant now) const;
 
  private:

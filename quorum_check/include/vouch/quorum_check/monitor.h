@@ -81,8 +81,6 @@ class Monitor {
 
   [[nodiscard]] GroupStatus status(GroupId group, Instant now) const;
 
-  /// The part of `status` that changes with every message, and cheaper.
-  [[nodiscard]] GroupStanding standing(GroupId group, Instant now) const;
   [[nodiscard]] PeerStatus peer(NodeId node) const;
   [[nodiscard]] const MonitorCounters& counters() const;
   [[nodiscard]] const MonitorConfig& config() const;

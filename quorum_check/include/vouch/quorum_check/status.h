@@ -29,14 +29,6 @@ struct GroupStatus {
   Verdict verdict{};      ///< Newest decision of this node; kTrust before the first.
 };
 
-/// Who leads, in short.
-struct GroupStanding {
-  Term term{};
-  NodeId leader{};     ///< As this node knows it, or kNobody.
-  bool leads = false;  ///< This node leads and holds the lease at the instant asked for.
-  Instant lease_until = kLongAgo;  ///< Of this node's own lease; kLongAgo when it does not lead.
-};
-
 /// What is known first-hand of one peer.
 struct PeerStatus {
   PeerState state{};
