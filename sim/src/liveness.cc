@@ -58,7 +58,12 @@ void Liveness::open(const Engine& engine) {
   period_.began = engine.now();
   period_.is_healed = is_whole(engine.reachability());
   is_fit_ = !loses_at_random(engine.links()) && !engine.is_troubled();
-  if (engine.reachability().with_majority() == 0) {
+  const Reachability& reachability = engine.reachability();
+  if (reachability.with_majority() == 0) {
+    // Who could commit but is drained may stay for want of a successor, or go: both are right.
+    for (NodeIndex node = 0; node < engine.size(); ++node) {
+      if (reachability.has_majority(node)) is_fit_ = false;
+    }
     period_.situation = Situation::kHopeless;
   } else if (was_settled_ &&
              (measures_.usable_leaders(engine) & engine.reachability().eligible) != 0) {
