@@ -112,7 +112,8 @@ void Watch::faulted(const sim::Engine& engine, const sim::Fault& fault) {
   lanes_.faulted(engine, fault);
   const bool is_starting = fault.kind == sim::FaultKind::kRestart;
   for (sim::NodeIndex node = 0; node < engine.size(); ++node) {
-    if (!is_starting || node != fault.a) look(engine, node);
+    const bool has_status = now_[node] != Cell::kEmpty && (!is_starting || node != fault.a);
+    if (has_status) look(engine, node);
   }
 }
 
@@ -127,7 +128,8 @@ void Watch::advance(const sim::Engine& engine) {
   const std::size_t column = column_of(engine.now());
   if (column <= filled_ && drawn_rows_ > 0) return;
   for (sim::NodeIndex node = 0; node < engine.size(); ++node) {
-    look(engine, node);  // A lease may have lapsed while nothing happened there.
+    // A lease may have lapsed while nothing happened there. What has not started has no status.
+    if (now_[node] != Cell::kEmpty) look(engine, node);
     for (std::size_t i = filled_; i < column; ++i)
       cells_[node][i] = std::max(cells_[node][i], now_[node]);
   }

@@ -91,6 +91,7 @@ void Lanes::noted(const sim::Engine& engine, sim::NodeIndex node, const sim::Not
 void Lanes::faulted(const sim::Engine& engine, const sim::Fault& fault) {
   for (sim::NodeIndex node = 0; node < engine.size(); ++node) {
     Watched& watched = nodes_[node];
+    if (!watched.is_known) continue;  // What has not started has no status.
     Span ended;
     const sim::TrueTime reaches_until =
         engine.reachability().has_majority(node) ? sim::kEndOfTime : sim::kStart;
