@@ -88,7 +88,9 @@ void Liveness::close(const Engine& engine) {
         break;
       case Situation::kRecoverable:
         period_.is_stuck = !is_usable;
-        period_.is_churning = period_.leader_changes > 1;
+        // A campaign that was under way when the links changed may still end in a leadership that
+        // cannot last: one election of this period after it is no churn.
+        period_.is_churning = period_.leader_changes > 1 && period_.elections > 1;
         period_.is_late = is_usable && period_.recovery > bound_;
         break;
       case Situation::kHopeless: {

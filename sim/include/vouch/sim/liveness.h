@@ -31,7 +31,7 @@ struct Period {
   Duration recovery{};        ///< Until the last moment without a usable leader; zero: always one.
   bool is_disturbed = false;  ///< kKept: a campaign, or no usable leader for a while.
   bool is_stuck = false;      ///< kRecoverable: no usable leader at the end.
-  bool is_churning = false;   ///< kRecoverable: more leaderships than one.
+  bool is_churning = false;   ///< kRecoverable: more elections and more leaderships than one.
   bool is_late = false;       ///< kRecoverable: usable at the end, but not within the bound.
   bool is_noisy = false;      ///< kHopeless: a campaign, or somebody still leads at the end.
 
