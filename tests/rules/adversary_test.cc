@@ -26,7 +26,7 @@ enum class Lies : std::uint8_t {
 class LiedTo final : public sim::TypedReplica<LiedTo, VouchMessage> {
  public:
   LiedTo(const sim::ReplicaOptions& options, const MonitorConfig& config, Lies lies)
-      : replica_(options, config), rng_(options.rng.fork(77)), lies_(lies) {}
+      : replica_(options, config, {}), rng_(options.rng.fork(77)), lies_(lies) {}
 
   Instant start(const sim::Boot& boot, sim::Context& context) override {
     return replica_.start(boot, context);
