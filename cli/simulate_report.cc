@@ -5,6 +5,8 @@
 #include <string_view>
 
 #include "simulate.h"
+#include "simulate_statistics.h"
+#include "vouch/sim/intervals.h"
 
 namespace vouch::cli {
 namespace {
@@ -15,12 +17,19 @@ using scenario::Measure;
 struct Column {
   Measure measure;
   const char* title;
+  bool has_interval = false;  ///< Not all have one, or nobody could read the table.
 };
 constexpr Column kColumns[] = {
-    {Measure::kElections, "elections"},       {Measure::kUnnecessaryElections, "needless"},
-    {Measure::kTermGrowth, "terms"},          {Measure::kFailover, "failover ms"},
-    {Measure::kUnavailable, "down ms"},       {Measure::kUnavailableAfter, "after heal ms"},
-    {Measure::kSplitLease, "split lease ms"}, {Measure::kMessages, "msg/node/s"},
+    {Measure::kElections, "elections"},
+    {Measure::kUnnecessaryElections, "needless"},
+    {Measure::kTermGrowth, "terms"},
+    {Measure::kFailover, "failover ms", true},
+    {Measure::kUnavailable, "down ms"},
+    {Measure::kUnavailableAfter, "after heal ms"},
+    {Measure::kSplitLease, "split lease ms"},
+    {Measure::kMessages, "msg/node/s"},
+    {Measure::kClientUnavailable, "client down ms", true},
+    {Measure::kUselessFrontEnd, "useless ms"},
 };
 
 /// Misses printed per policy; the rest is counted.
@@ -29,21 +38,27 @@ constexpr std::size_t kMissesShown = 8;
 /// With more scenarios than this only those are named below the table that have something to say.
 constexpr std::size_t kTitlesShown = 12;
 
-std::vector<std::int64_t> values_of(Measure measure, const PolicyRuns& runs, std::size_t replicas) {
-  std::vector<std::int64_t> values;
-  for (const sim::RunResult& result : runs.results) {
-    values.push_back(scenario::value_of(measure, result, replicas));
+/// One value, or the median and the greatest of several that differ, and between them the interval
+/// of the median if there are runs enough for one.
+std::string cell(const std::vector<std::int64_t>& values, bool has_interval) {
+  std::string text = std::to_string(median_of(values));
+  if (values.front() == values.back()) return text;
+  const auto interval = has_interval ? sim::median_interval(values) : std::nullopt;
+  if (interval) {
+    text += " [" + std::to_string(interval->low) + ", " + std::to_string(interval->high) + "]";
   }
-  std::sort(values.begin(), values.end());
-  return values;
+  return text + " (" + std::to_string(values.back()) + ")";
 }
 
-/// One value, or the median and the greatest of several that differ. Of an even number of values
-/// the lower of the middle two is taken: it did occur.
-std::string cell(const std::vector<std::int64_t>& values) {
-  const std::int64_t median = values[(values.size() - 1) / 2];
-  if (values.front() == values.back()) return std::to_string(median);
-  return std::to_string(median) + " (" + std::to_string(values.back()) + ")";
+/// What the cells mean.
+std::string legend(std::size_t runs) {
+  if (runs == 1) return "";
+  if (runs < sim::kMedianSamplesMin) {
+    return "Median (maximum) over the runs; fewer than " + std::to_string(sim::kMedianSamplesMin) +
+           " runs give no interval of a median. Elected: runs with an election [95 %, Wilson]; ";
+  }
+  return "Median [95 %, order statistics] (maximum) over the runs; elected: runs with an election "
+         "[95 %, Wilson]; ";
 }
 
 std::string verdict(const scenario::Scenario& scenario, const PolicyRuns& runs) {
@@ -69,12 +84,11 @@ nlohmann::ordered_json json_of(const PolicyRuns& runs, std::size_t replicas) {
                                  {"misses", runs.misses}};
   for (std::uint8_t i = 0; i < scenario::kMeasureCount; ++i) {
     const auto measure = static_cast<Measure>(i);
-    const auto values = values_of(measure, runs, replicas);
-    json["measures"][std::string(to_string(measure))] = {
-        {"min", values.front()},
-        {"median", values[(values.size() - 1) / 2]},
-        {"max", values.back()}};
+    json["measures"][std::string(to_string(measure))] =
+        statistics_json(sorted_values(measure, runs, replicas));
   }
+  json["proportions"] = proportions_json(runs, replicas);
+  json["clients"] = clients_json(runs);
   return json;
 }
 
@@ -84,6 +98,9 @@ void print_simulation(const std::vector<ScenarioRuns>& all, std::ostream& out) {
   std::vector<Table::Column> columns = {{"scenario", Align::kLeft}, {"policy", Align::kLeft}};
   for (const Column& column : kColumns)
     columns.push_back({column.title, Align::kRight});
+  const std::size_t count =
+      all.empty() || all.front().policies.empty() ? 0 : all.front().policies.front().results.size();
+  if (count > 1) columns.push_back({"elected", Align::kRight});
   columns.push_back({"outcome", Align::kLeft});
   Table table(columns);
   for (const ScenarioRuns& scenario_runs : all) {
@@ -91,9 +108,12 @@ void print_simulation(const std::vector<ScenarioRuns>& all, std::ostream& out) {
     for (const PolicyRuns& runs : scenario_runs.policies) {
       std::vector<std::string> cells = {is_first ? scenario_runs.scenario.label() : "",
                                         runs.policy};
+      const std::size_t replicas = scenario_runs.scenario.plan.replicas;
       for (const Column& column : kColumns) {
-        cells.push_back(
-            cell(values_of(column.measure, runs, scenario_runs.scenario.plan.replicas)));
+        cells.push_back(cell(sorted_values(column.measure, runs, replicas), column.has_interval));
+      }
+      if (count > 1) {
+        cells.push_back(share_text(sorted_values(Measure::kElections, runs, replicas)));
       }
       cells.push_back(verdict(scenario_runs.scenario, runs));
       table.add_row(std::move(cells));
@@ -122,8 +142,7 @@ void print_simulation(const std::vector<ScenarioRuns>& all, std::ostream& out) {
   }
   if (all.empty() || all.front().policies.empty()) return;
   const PolicyRuns& sample = all.front().policies.front();
-  out << (sample.results.size() == 1 ? "" : "Median (maximum) over the runs; ") << seeds(sample)
-      << ".\n";
+  out << legend(sample.results.size()) << seeds(sample) << ".\n";
 }
 
 void print_simulation_json(const std::vector<ScenarioRuns>& all, std::ostream& out) {
@@ -139,6 +158,7 @@ void print_simulation_json(const std::vector<ScenarioRuns>& all, std::ostream& o
                         {"class", to_string(scenario_runs.scenario.outcome)},
                         {"pending", scenario_runs.scenario.pending},
                         {"replicas", scenario_runs.scenario.plan.replicas},
+                        {"intervals", interval_methods()},
                         {"policies", policies}});
   }
   out << document.dump(2) << '\n';

@@ -23,6 +23,16 @@ std::uint64_t event_limit(const Plan& plan, const RunOptions& options) {
   return kEventsAlwaysAllowed + options.events_per_node_second * plan.replicas * seconds;
 }
 
+/// Stops the engine where clients act. A stop changes nothing: what is due before `end` is handled
+/// in the same order with it.
+void run_with(Clients& clients, Engine& engine, TrueTime end) {
+  while (clients.next() < end) {
+    engine.run_until(clients.next());
+    clients.act(engine);
+  }
+  engine.run_until(end);
+}
+
 }  // namespace
 
 RunResult run(const Protocol& protocol, const Plan& plan, const RunOptions& options) {
@@ -47,26 +57,31 @@ RunResult run(const Protocol& protocol, const Plan& plan, const RunOptions& opti
   for (Observer* observer : options.observers)
     engine.observe(*observer);
 
+  Clients clients(plan.clients, measures, plan.replicas, options.seed);
   RunResult result;
   engine.start();
   std::size_t next = 0;
   const auto run_to = [&](TrueTime end) {
     for (; next < plan.faults.size() && plan.faults[next].at < end; ++next) {
-      engine.run_until(plan.faults[next].at);
+      run_with(clients, engine, plan.faults[next].at);
       engine.apply(plan.faults[next].fault);
     }
-    engine.run_until(end);
+    run_with(clients, engine, end);
   };
   run_to(plan.fault_from);
   result.began_led = measures.usable_leaders(engine) == node_bit(plan.initial_leader);
   measures.start_phase(engine);
+  clients.start_phase(engine.now());
   if (options.is_checked) liveness.begin(engine);
   run_to(plan.fault_until);
   result.during = measures.outcome(engine);
   result.leaders_at_heal = measures.usable_leaders(engine);
   measures.start_phase(engine);
+  result.clients_during = clients.outcome(engine.now());
+  clients.start_phase(engine.now());
   run_to(plan.end);
   result.after = measures.outcome(engine);
+  result.clients_after = clients.outcome(engine.now());
   result.final_leaders = measures.usable_leaders(engine);
   if (options.is_checked) {
     liveness.finish(engine);

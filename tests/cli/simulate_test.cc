@@ -110,6 +110,41 @@ TEST_F(SimulateTest, JsonHasEveryMeasureOfEveryPolicy) {
   EXPECT_GE(raft["unnecessary_elections"]["min"], 1) << "raft deposes the leader that works";
 }
 
+TEST_F(SimulateTest, SeveralRunsHaveIntervalsOrSayWhyNot) {
+  const std::string name = file("cut.json", cut_to_a_follower());
+  const std::vector<std::string> arguments = {"simulate", name,     "--policy",
+                                              "raft",     "--json", "--runs"};
+  const auto measured = [&](const std::string& runs) {
+    std::vector<std::string> all = arguments;
+    all.push_back(runs);
+    return Json::parse(run_vouch(all).out)[0];
+  };
+  const Json few = measured("5");
+  const Json& terms_of_few = few["policies"][0]["measures"]["term_growth"];
+  EXPECT_TRUE(terms_of_few["median_interval"].is_null()) << terms_of_few;
+  EXPECT_TRUE(terms_of_few["mean_interval"].is_null()) << terms_of_few;
+  EXPECT_EQ(few["intervals"]["median"]["runs_min"], 6);
+  EXPECT_EQ(few["intervals"]["mean"]["runs_min"], 10);
+  const Json ten = measured("10");
+  const Json& down = ten["policies"][0]["measures"]["client_unavailable_ms"];
+  EXPECT_LE(down["median_interval"]["low"], down["median"]);
+  EXPECT_LE(down["median"], down["median_interval"]["high"]);
+  EXPECT_LE(down["mean_interval"]["low"], down["mean"]);
+  EXPECT_LE(down["mean"], down["mean_interval"]["high"]);
+  const Json& elected = ten["policies"][0]["proportions"]["with_election"];
+  EXPECT_EQ(elected["runs"], 10) << "raft deposes the leader that works";
+  EXPECT_EQ(elected["share_interval"]["high"], 1);
+  EXPECT_GT(elected["share_interval"]["low"], 0.7);
+  EXPECT_LT(elected["share_interval"]["low"], 0.73);
+  const Json& seen = ten["policies"][0]["clients"]["fault"];
+  EXPECT_LE(seen["availability_per_million"]["max"], 1'000'000);
+  EXPECT_GT(seen["successes"]["min"], 0);
+  const Ran table = run_vouch({"simulate", name, "--policy", "raft", "--runs", "5"});
+  EXPECT_NE(table.out.find("fewer than 6 runs give no interval"), std::string::npos) << table.out;
+  EXPECT_NE(table.out.find("100 % [57, 100]"), std::string::npos) << table.out;
+  EXPECT_NE(table.out.find("client down ms"), std::string::npos) << table.out;
+}
+
 TEST_F(SimulateTest, EqualSeedsGiveEqualBytes) {
   const std::vector<std::string> arguments = {"simulate", "s10", "--json", "--seed", "5"};
   const Ran first = run_vouch(arguments);

@@ -7,6 +7,7 @@
 
 #include "document.h"
 #include "fields.h"
+#include "links.h"
 #include "vouch/sim/network.h"
 #include "vouch/sim/observer.h"
 #include "vouch/sim/run.h"
@@ -51,6 +52,7 @@ struct TimelineScope {
   const sim::Plan& plan;
   const std::vector<std::string>& trace_names;  ///< Of plan.delay_traces.
   bool has_work = false;
+  const ClientNames& clients;
 };
 
 /// The numbers that the operation takes besides its targets and times.

@@ -11,6 +11,19 @@ std::int64_t milliseconds_of(Duration span) {
   return (span.count() + 999'999) / 1'000'000;
 }
 
+std::int64_t client_value_of(Measure measure, const sim::ClientOutcome& during,
+                             const sim::ClientOutcome& after) {
+  if (measure == Measure::kClientUnavailable) return milliseconds_of(during.unavailable);
+  if (measure == Measure::kClientUnavailableAfter) return milliseconds_of(after.unavailable);
+  if (measure == Measure::kClientLongestGap) {
+    return milliseconds_of(std::max(during.longest_gap, after.longest_gap));
+  }
+  if (measure == Measure::kUselessFrontEnd) return milliseconds_of(during.useless_front_end);
+  const bool is_wrong = measure == Measure::kWrongLeaderRequests;
+  return static_cast<std::int64_t>(is_wrong ? during.wrong_leader + after.wrong_leader
+                                            : during.not_leader + after.not_leader);
+}
+
 std::string shown(sim::NodeSet nodes) {
   std::string text;
   for (sim::NodeIndex node = 0; node < sim::kMaxSimNodes; ++node) {
@@ -57,6 +70,18 @@ std::string_view to_string(Measure measure) {
       return "split_lease_ms";
     case Measure::kMessages:
       return "messages_per_node_second";
+    case Measure::kClientUnavailable:
+      return "client_unavailable_ms";
+    case Measure::kClientUnavailableAfter:
+      return "client_unavailable_after_ms";
+    case Measure::kClientLongestGap:
+      return "client_longest_gap_ms";
+    case Measure::kUselessFrontEnd:
+      return "useless_front_end_ms";
+    case Measure::kWrongLeaderRequests:
+      return "wrong_leader_requests";
+    case Measure::kNotLeaderRequests:
+      return "not_leader_requests";
   }
   return "unknown";
 }
@@ -90,6 +115,13 @@ std::int64_t value_of(Measure measure, const sim::RunResult& result, std::size_t
           milliseconds_of(during.length) * static_cast<std::int64_t>(replicas);
       return node_ms == 0 ? 0 : static_cast<std::int64_t>(during.messages) * 1000 / node_ms;
     }
+    case Measure::kClientUnavailable:
+    case Measure::kClientUnavailableAfter:
+    case Measure::kClientLongestGap:
+    case Measure::kUselessFrontEnd:
+    case Measure::kWrongLeaderRequests:
+    case Measure::kNotLeaderRequests:
+      return client_value_of(measure, result.clients_during, result.clients_after);
   }
   return 0;
 }

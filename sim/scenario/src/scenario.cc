@@ -4,6 +4,7 @@
 #include <chrono>
 #include <utility>
 
+#include "clients.h"
 #include "document.h"
 #include "fields.h"
 #include "sweep.h"
@@ -236,10 +237,15 @@ Scenario read_variant(const Value& document, ErrorSink& errors) {
   if (const Value* const recorded = fields.optional_object("delay_traces")) {
     traces = read_traces(*recorded, scenario.plan, errors);
   }
+  ClientNames clients;
+  if (!errors.failed()) {
+    clients = read_clients(fields.optional_object("clients"), scenario.plan, errors);
+  }
   const Value* const events = fields.array("events");
   if (events != nullptr && !errors.failed()) {
-    read_timeline(*events, {scenario.plan, traces, scenario.plan.work_bytes > 0}, errors,
+    read_timeline(*events, {scenario.plan, traces, scenario.plan.work_bytes > 0, clients}, errors,
                   scenario.plan.faults);
+    take_client_faults(scenario.plan);
   }
   if (const Value* const expect = fields.optional_object("expect")) {
     for (const auto& [policy, object] : expect->members) {

@@ -25,7 +25,13 @@ struct Course {
   std::int64_t times = 1;
 };
 
-std::vector<LinkEnds> read_links(const Value& list, const std::string& path, std::size_t replicas,
+/// What may happen to a link between a client and a replica, and end.
+bool suits_clients(FaultKind kind) {
+  return kind == FaultKind::kCut || kind == FaultKind::kHeal || kind == FaultKind::kLoss;
+}
+
+std::vector<LinkEnds> read_links(const Value& list, const std::string& path,
+                                 const Operation& operation, const TimelineScope& scope,
                                  ErrorSink& errors) {
   std::vector<LinkEnds> links;
   if (list.items.empty()) errors.report(list.line, path, "must not be empty");
@@ -36,7 +42,16 @@ std::vector<LinkEnds> read_links(const Value& list, const std::string& path, std
       errors.report(item.line, name, "must be a string, is " + item.shown());
       continue;
     }
-    const Result<std::vector<LinkEnds>> found = parse_links(item.string, replicas);
+    const std::size_t replicas = scope.plan.replicas;
+    const bool is_of_clients = names_clients(item.string);
+    if (is_of_clients && !suits_clients(operation.kind)) {
+      errors.report(item.line, name,
+                    "is a link of clients, on which only cut, heal, flap and loss work");
+      continue;
+    }
+    const Result<std::vector<LinkEnds>> found =
+        is_of_clients ? parse_client_links(item.string, scope.clients, replicas)
+                      : parse_links(item.string, replicas);
     if (!found) {
       errors.report(item.line, name, found.error().message);
       continue;
@@ -63,7 +78,8 @@ std::vector<LinkEnds> links_of(Target target, sim::NodeSet nodes, sim::NodeIndex
 
 /// The faults of one event, targets filled in.
 std::vector<Fault> read_targets(Fields& fields, const Operation& operation, const Fault& model,
-                                std::size_t replicas, ErrorSink& errors) {
+                                const TimelineScope& scope, ErrorSink& errors) {
+  const std::size_t replicas = scope.plan.replicas;
   std::vector<Fault> faults;
   const auto add = [&](sim::NodeIndex a, sim::NodeIndex b) {
     faults.push_back(model);
@@ -72,7 +88,8 @@ std::vector<Fault> read_targets(Fields& fields, const Operation& operation, cons
   };
   if (operation.target == Target::kLinks) {
     if (const Value* const list = fields.array("links")) {
-      for (const auto& [from, to] : read_links(*list, fields.name("links"), replicas, errors)) {
+      for (const auto& [from, to] :
+           read_links(*list, fields.name("links"), operation, scope, errors)) {
         add(from, to);
       }
     }
@@ -179,7 +196,7 @@ void read_event(const Value& event, const std::string& path, const TimelineScope
   }
   const Course course = read_course(fields, *operation, end_ms);
   const Fault model = read_values(fields, *operation, scope);
-  const std::vector<Fault> faults = read_targets(fields, *operation, model, plan.replicas, errors);
+  const std::vector<Fault> faults = read_targets(fields, *operation, model, scope, errors);
   fields.finish();
   if (errors.failed()) return;
   for (std::int64_t i = 0; i < course.times && course.at + i * course.every <= end_ms; ++i) {

@@ -85,6 +85,14 @@ struct Fault {
   friend bool operator==(const Fault&, const Fault&) = default;
 };
 
+/// A fault and when it happens.
+struct TimedFault {
+  TrueTime at{};
+  Fault fault{};
+
+  friend bool operator==(const TimedFault&, const TimedFault&) = default;
+};
+
 /// Watches a simulation. Must not change it. Costs a virtual call for what it watches (see Watch);
 /// without an observer the engine makes none.
 class Observer {

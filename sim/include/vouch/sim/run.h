@@ -6,6 +6,7 @@
 
 #include "vouch/detector/time.h"
 #include "vouch/sim/checker.h"
+#include "vouch/sim/clients.h"
 #include "vouch/sim/engine.h"
 #include "vouch/sim/liveness.h"
 #include "vouch/sim/measures.h"
@@ -14,14 +15,6 @@
 #include "vouch/sim/time.h"
 
 namespace vouch::sim {
-
-/// A fault and when it happens.
-struct TimedFault {
-  TrueTime at{};
-  Fault fault{};
-
-  friend bool operator==(const TimedFault&, const TimedFault&) = default;
-};
 
 /// One run: what happens to whom, and when.
 struct Plan {
@@ -35,6 +28,7 @@ struct Plan {
   TrueTime fault_from{};           ///< Phases: before, during the fault, after the heal.
   TrueTime fault_until{};
   TrueTime end{};
+  ClientPlan clients{};  ///< Nobody by default. They change nothing of the replicas' run.
 };
 
 /// How a plan is run.
@@ -60,6 +54,8 @@ struct RunResult {
   std::uint64_t violation_count = 0;
   std::vector<Period> periods;  ///< Checked runs: what was judged for liveness.
   EngineCounters counters{};
+  ClientOutcome clients_during{};  ///< From fault_from to fault_until.
+  ClientOutcome clients_after{};   ///< From fault_until to the end.
 
   /// Failover time: the first gap without a usable leader that began in the fault phase, followed
   /// into the phase after it when the heal found none.

@@ -29,8 +29,15 @@ enum class Measure : std::uint8_t {
   kLongestGap,            ///< `longest_gap_ms`: in either phase.
   kSplitLease,            ///< `split_lease_ms`: two nodes believed to hold the lease.
   kMessages,              ///< `messages_per_node_second`: in the fault phase.
+  // Of the clients; of the worse one where it is about one.
+  kClientUnavailable,       ///< `client_unavailable_ms`: in the fault phase.
+  kClientUnavailableAfter,  ///< `client_unavailable_after_ms`: after the heal.
+  kClientLongestGap,        ///< `client_longest_gap_ms`: in either phase.
+  kUselessFrontEnd,         ///< `useless_front_end_ms`: endpoint-milliseconds in the fault phase.
+  kWrongLeaderRequests,     ///< `wrong_leader_requests`: see sim::ClientOutcome.
+  kNotLeaderRequests,       ///< `not_leader_requests`.
 };
-inline constexpr std::uint8_t kMeasureCount = 11;
+inline constexpr std::uint8_t kMeasureCount = 17;
 
 [[nodiscard]] std::string_view to_string(Measure measure);
 
