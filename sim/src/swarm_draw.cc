@@ -228,7 +228,10 @@ class IncidentSource {
     const bool stays = rng_.below(5) == 0;
     if (!stays) incident.lasts = milliseconds(log_between(rng_, 5, long_ms_));
     const TrueTime until = stays ? kEndOfTime : at + incident.lasts;
-    std::erase_if(incident.faults, [&](const Fault& fault) { return busy_[key(fault)] > at; });
+    const auto is_busy = [&](const Fault& fault) { return busy_[key(fault)] > at; };
+    const bool is_any = std::any_of(incident.faults.begin(), incident.faults.end(), is_busy);
+    if (is_any && model.kind == FaultKind::kMtu) return;  // It must stay both ways.
+    std::erase_if(incident.faults, is_busy);
     if (incident.faults.empty()) return;
     if (model.kind == FaultKind::kWallStep) incident.lasts = Duration::zero();
     for (const Fault& fault : incident.faults)
@@ -245,7 +248,9 @@ class IncidentSource {
   }
 
   static std::tuple<FaultKind, NodeIndex, NodeIndex> key(const Fault& fault) {
-    return {ending_of(fault).kind, fault.a, fault.b};
+    // The heal that ends a cut would end a short MTU too, one way only.
+    const FaultKind kind = fault.kind == FaultKind::kMtu ? FaultKind::kHeal : ending_of(fault).kind;
+    return {kind, fault.a, fault.b};
   }
 
   Rng& rng_;

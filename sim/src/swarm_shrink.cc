@@ -64,6 +64,8 @@ class Shrinker {
   bool drop_places() {
     bool is_smaller = false;
     for (std::size_t i = 0; i < best_.incidents.size(); ++i) {
+      // A short MTU is drawn both ways, and stays so (draw_case).
+      if (best_.incidents[i].faults.front().kind == FaultKind::kMtu) continue;
       for (std::size_t place = best_.incidents[i].faults.size();
            place > 0 && best_.incidents[i].faults.size() > 1;) {
         --place;
