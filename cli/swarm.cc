@@ -155,11 +155,9 @@ scenario::Scenario scenario_of(const sim::SwarmCase& swarm, const std::string& p
   scenario::Scenario scenario;
   scenario.name = "swarm-" + std::to_string(swarm.seed);
   scenario.title = "random faults of seed " + std::to_string(swarm.seed);
-  scenario.note =
-      "Run it with --seed " + std::to_string(swarm.seed) +
-      ". A core heals at " +
-      std::to_string((swarm.core_from - sim::kStart) / std::chrono::milliseconds(1)) +
-      " ms and must have a leader at fault_until_ms, when the rest heals.";
+  scenario.note = "Run it with --seed " + std::to_string(swarm.seed) + ". A core heals at " +
+                  std::to_string((swarm.core_from - sim::kStart) / std::chrono::milliseconds(1)) +
+                  " ms and must have a leader at fault_until_ms, when the rest heals.";
   scenario.plan = sim::plan_of(swarm);
   scenario.settings = swarm.settings;
   scenario.liveness_bound = swarm.liveness_bound;
@@ -173,7 +171,8 @@ void register_swarm(CLI::App& app, Outcome& outcome) {
   CLI::App* command =
       app.add_subcommand("swarm", "Random options and random faults, seed after seed");
   command->footer(
-      "Each seed draws a group and its options, then faults; the rules of safety are checked after\n"
+      "Each seed draws a group and its options, then faults; the rules of safety are checked "
+      "after\n"
       "every event. Then a core of a majority heals and must come to a leader, then all.\n"
       "Exit code 1 when a rule was broken; the first failure of each rule is made smaller and\n"
       "written to DIR/swarm-SEED.json. The output depends only on --seed, --runs, --hours and\n"

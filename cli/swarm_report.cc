@@ -41,8 +41,8 @@ std::string repeat_command(const SwarmReport& report, std::uint64_t seed) {
 }
 
 std::string replay_command(const SwarmReport& report, const ShrunkFailure& failure) {
-  return "vouch simulate " + failure.file + " --seed " +
-         std::to_string(failure.shrunk.swarm.seed) + " --policy " + report.settings.policy;
+  return "vouch simulate " + failure.file + " --seed " + std::to_string(failure.shrunk.swarm.seed) +
+         " --policy " + report.settings.policy;
 }
 
 void print_counts(const SwarmReport& report, std::ostream& out) {
@@ -71,8 +71,8 @@ void print_swarm(const SwarmReport& report, std::ostream& out) {
       << grouped(summary.elections) << " elections, " << grouped(summary.leader_changes)
       << " leaders, " << grouped(summary.confirmations) << " confirmations\n";
   if (summary.failing == 0) {
-    out << "no rule broken: with 95 % confidence fewer than "
-        << short_text(upper_bound(summary), 2) << " violations per simulated hour (3 / T)\n";
+    out << "no rule broken: with 95 % confidence fewer than " << short_text(upper_bound(summary), 2)
+        << " violations per simulated hour (3 / T)\n";
     return;
   }
   out << grouped(summary.failing) << " seeds broke a rule:";
@@ -89,12 +89,10 @@ void print_swarm(const SwarmReport& report, std::ostream& out) {
   for (const ShrunkFailure& failure : report.shrunk) {
     const sim::SwarmCase& swarm = failure.shrunk.swarm;
     out << "\nseed " << swarm.seed << ", made smaller in " << failure.shrunk.runs
-        << " runs: " << swarm.incidents.size() << " of " << failure.incidents_before
-        << " faults, " << swarm.replicas() << " replicas: "
-        << to_string(failure.shrunk.violation.rule) << " at "
-        << milliseconds(failure.shrunk.violation.at)
-        << " ms: " << failure.shrunk.violation.text << "\n  " << replay_command(report, failure)
-        << '\n';
+        << " runs: " << swarm.incidents.size() << " of " << failure.incidents_before << " faults, "
+        << swarm.replicas() << " replicas: " << to_string(failure.shrunk.violation.rule) << " at "
+        << milliseconds(failure.shrunk.violation.at) << " ms: " << failure.shrunk.violation.text
+        << "\n  " << replay_command(report, failure) << '\n';
   }
 }
 

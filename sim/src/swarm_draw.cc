@@ -18,12 +18,12 @@ constexpr std::int64_t kMilli = 1'000'000;
 
 /// What may be drawn. A kind that is here twice is two classes, each switched off for itself.
 constexpr FaultKind kClasses[] = {
-    FaultKind::kCut,        FaultKind::kLoss,       FaultKind::kDelay,    FaultKind::kBurstLoss,
-    FaultKind::kLognormal,  FaultKind::kPareto,     FaultKind::kDelayJump, FaultKind::kReorder,
-    FaultKind::kDuplicate,  FaultKind::kCorrupt,    FaultKind::kMtu,      FaultKind::kRate,
-    FaultKind::kTrickle,    FaultKind::kCrash,      FaultKind::kExit,     FaultKind::kPause,
-    FaultKind::kSuspend,    FaultKind::kSlow,       FaultKind::kFlood,    FaultKind::kWorkerStall,
-    FaultKind::kDiskStall,  FaultKind::kDrain,      FaultKind::kWallStep,
+    FaultKind::kCut,       FaultKind::kLoss,    FaultKind::kDelay,     FaultKind::kBurstLoss,
+    FaultKind::kLognormal, FaultKind::kPareto,  FaultKind::kDelayJump, FaultKind::kReorder,
+    FaultKind::kDuplicate, FaultKind::kCorrupt, FaultKind::kMtu,       FaultKind::kRate,
+    FaultKind::kTrickle,   FaultKind::kCrash,   FaultKind::kExit,      FaultKind::kPause,
+    FaultKind::kSuspend,   FaultKind::kSlow,    FaultKind::kFlood,     FaultKind::kWorkerStall,
+    FaultKind::kDiskStall, FaultKind::kDrain,   FaultKind::kWallStep,
 };
 constexpr std::size_t kClassCount = std::size(kClasses);
 
@@ -164,8 +164,8 @@ std::vector<Fault> at_links(Rng& rng, const Fault& model, NodeIndex replicas) {
   const NodeSet some = static_cast<NodeSet>(rng.below(all_nodes(replicas) + 1ULL));
   const auto a = static_cast<NodeIndex>(rng.below(replicas));
   const auto b = static_cast<NodeIndex>((a + 1 + rng.below(replicas - 1)) % replicas);
-  // A short MTU is that of a way, both directions alike: a leader whose work arrives, and that hears
-  // the short answers, goes on, although the ground truth counts such a link as useless.
+  // A short MTU is that of a way, both directions alike: a leader whose work arrives, and that
+  // hears the short answers, goes on, although the ground truth counts such a link as useless.
   constexpr std::size_t kBothWays[] = {2, 5, 7};
   const bool is_both_ways = model.kind == FaultKind::kMtu;
   const std::size_t shape = is_both_ways ? kBothWays[rng.below(3)] : rng.below(8);
@@ -176,9 +176,9 @@ std::vector<Fault> at_links(Rng& rng, const Fault& model, NodeIndex replicas) {
       const bool is_pair = (from == a && to == b) || (from == b && to == a);
       const bool leaves = (some & node_bit(from)) != 0;
       const bool arrives = (some & node_bit(to)) != 0;
-      const bool is_hit[] = {from == a && to == b,   from == a && to == b, is_pair,
-                             from == a,              to == a,              from == a || to == a,
-                             leaves && !arrives, leaves != arrives};
+      const bool is_hit[] = {
+          from == a && to == b, from == a && to == b, is_pair,          from == a, to == a,
+          from == a || to == a, leaves && !arrives,   leaves != arrives};
       if (!is_hit[shape]) continue;
       faults.push_back(model);
       faults.back().a = from;

@@ -135,9 +135,8 @@ TEST(Swarm, VouchBreaksNoRuleAndReachesWhatItShould) {
   }
   EXPECT_EQ(summary.cases, seeds);
   EXPECT_GE(summary.leader_changes, seeds);
-  for (const std::string_view name :
-       {"verdict SUPPRESS", "verdict CAMPAIGN", "answer just_started", "stood down: no_progress",
-        "stood down: lease_lapsed"}) {
+  for (const std::string_view name : {"verdict SUPPRESS", "verdict CAMPAIGN", "answer just_started",
+                                      "stood down: no_progress", "stood down: lease_lapsed"}) {
     EXPECT_GT(summary.coverage.count(name), 0U) << name;
   }
 }

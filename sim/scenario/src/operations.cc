@@ -152,8 +152,8 @@ const Operation* find_operation(std::string_view name) {
 }
 
 const Operation* operation_of(FaultKind kind) {
-  const auto* const found = std::find_if(
-      std::begin(kOperations), std::end(kOperations), [&](const Operation& other) {
+  const auto* const found =
+      std::find_if(std::begin(kOperations), std::end(kOperations), [&](const Operation& other) {
         return other.kind == kind && other.ending != Ending::kPattern &&
                (other.target == Target::kLinks || other.target == Target::kNodes);
       });

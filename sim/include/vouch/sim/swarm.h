@@ -44,8 +44,8 @@ struct SwarmCase {
   NodeSet core = 0;                     ///< Whose nodes and links heal at core_from.
   TrueTime faults_from{};
   TrueTime core_from{};
-  TrueTime core_until{};     ///< Now the core must have a leader, and the rest heals.
-  TrueTime end{};            ///< Now the whole group must have one.
+  TrueTime core_until{};      ///< Now the core must have a leader, and the rest heals.
+  TrueTime end{};             ///< Now the whole group must have one.
   Duration liveness_bound{};  ///< See Liveness.
 
   [[nodiscard]] std::size_t replicas() const { return clock_ppm.size(); }
