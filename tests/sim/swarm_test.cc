@@ -126,7 +126,7 @@ TEST(Swarm, HealsTheCoreBeforeTheRest) {
 
 TEST(Swarm, VouchBreaksNoRuleAndReachesWhatItShould) {
   SwarmSummary summary;
-  const std::uint64_t seeds = testing::sampled(60);
+  const std::uint64_t seeds = testing::sampled(20);
   for (std::uint64_t seed = 1; seed <= seeds; ++seed)
     summary.add(try_case(make_vouch, draw_case(seed)));
   for (const SwarmSummary::Failure& failure : summary.failures) {
@@ -158,8 +158,8 @@ TEST(Swarm, FindsReplicasThatForgetTheirPromisesAndShrinksIt) {
   ASSERT_TRUE(is_found);
   const SwarmCase found = draw_case(seed - 1);
   EXPECT_TRUE(try_case(make_vouch, found).violations.empty()) << "seed " << seed - 1;
-  const Shrunk shrunk = shrink(make_forgetful, found, rule, 150);
-  EXPECT_LE(shrunk.runs, 150U);
+  const Shrunk shrunk = shrink(make_forgetful, found, rule, 25);
+  EXPECT_LE(shrunk.runs, 25U);
   EXPECT_LT(shrunk.swarm.incidents.size(), found.incidents.size());
   EXPECT_EQ(shrunk.violation.rule, rule);
   // What is left still needs the mistake, and shows it again.
