@@ -8,6 +8,7 @@
 #include "evaluate.h"
 #include "node.h"
 #include "simulate.h"
+#include "swarm.h"
 #include "version.h"
 
 namespace vouch::cli {
@@ -18,7 +19,8 @@ constexpr std::array kCommands = {
     RegisterCommand{register_status},   RegisterCommand{register_drain},
     RegisterCommand{register_drill},    RegisterCommand{register_record},
     RegisterCommand{register_evaluate}, RegisterCommand{register_simulate},
-    RegisterCommand{register_atlas},    RegisterCommand{register_version},
+    RegisterCommand{register_atlas},    RegisterCommand{register_swarm},
+    RegisterCommand{register_version},
 };
 
 int run(int argc, char** argv) {

@@ -12,7 +12,7 @@ describe_step() {
     headers) echo "each public header compiles alone" ;;
     package) echo "the installed package works with CMake and pkg-config" ;;
     release) echo "the program, benchmarks and examples, optimised" ;;
-    atlas) echo "every graph of three and four replicas, one class in 20 of five, random transitions" ;;
+    atlas) echo "every graph of three and four replicas, one class in 20 of five, random transitions, 20 simulated hours of a swarm" ;;
     asan) echo "the tests under AddressSanitizer and UndefinedBehaviorSanitizer: one seed in $asan_sample, not those labelled slow (dev runs all)" ;;
     tsan) echo "the tests labelled threads under ThreadSanitizer" ;;
     clang) echo "Debug with clang++, warnings are errors, the program and the tests of the core" ;;
@@ -64,6 +64,7 @@ step_atlas() {
   for replicas in 3 4; do build/release/vouch atlas --replicas "$replicas"; done
   build/release/vouch atlas --replicas 5 --every 20
   for replicas in 3 5 7; do build/release/vouch atlas --replicas "$replicas" --transitions 2000; done
+  build/release/vouch swarm --hours 20
 }
 
 step_asan() {

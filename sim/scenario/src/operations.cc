@@ -151,6 +151,15 @@ const Operation* find_operation(std::string_view name) {
   return found == std::end(kOperations) ? nullptr : found;
 }
 
+const Operation* operation_of(FaultKind kind) {
+  const auto* const found =
+      std::find_if(std::begin(kOperations), std::end(kOperations), [&](const Operation& other) {
+        return other.kind == kind && other.ending != Ending::kPattern &&
+               (other.target == Target::kLinks || other.target == Target::kNodes);
+      });
+  return found == std::end(kOperations) ? nullptr : found;
+}
+
 std::string operation_names() {
   std::string names;
   for (const Operation& operation : kOperations) {

@@ -44,6 +44,9 @@ struct Operation {
 /// The operation called `name`, or nullptr.
 [[nodiscard]] const Operation* find_operation(std::string_view name);
 
+/// The operation that does a fault of this kind to given links or nodes, or nullptr.
+[[nodiscard]] const Operation* operation_of(sim::FaultKind kind);
+
 /// The names of all, for an error message.
 [[nodiscard]] std::string operation_names();
 

@@ -69,6 +69,26 @@ std::vector<std::string> read_traces(const Value& object, sim::Plan& plan, Error
   return names;
 }
 
+void read_kinds(Fields& fields, MonitorConfig& vouch) {
+  const std::string detector = fields.optional_string("detector", 16);
+  bool is_known = detector.empty();
+  for (const DetectorKind kind :
+       {DetectorKind::kFixedTimeout, DetectorKind::kChen, DetectorKind::kPhiAccrual}) {
+    if (detector != to_string(kind)) continue;
+    vouch.detector.kind = kind;
+    is_known = true;
+  }
+  if (!is_known) {
+    fields.fail("detector", "must be 'fixed', 'chen' or 'phi', is '" + detector + "'");
+  }
+  const std::string mode = fields.optional_string("lease_mode", 16);
+  if (mode == "wait_out") {
+    vouch.lease_mode = LeaseMode::kWaitOut;
+  } else if (!mode.empty() && mode != "refuse") {
+    fields.fail("lease_mode", "must be 'refuse' or 'wait_out', is '" + mode + "'");
+  }
+}
+
 void read_config(const Value& object, sim::PolicySettings& settings, ErrorSink& errors) {
   Fields fields(object, "config", errors);
   MonitorConfig& vouch = settings.vouch;
@@ -79,6 +99,7 @@ void read_config(const Value& object, sim::PolicySettings& settings, ErrorSink& 
   settings.raft.heartbeat_interval = vouch.heartbeat_interval;
   take("election_timeout_ms", settings.raft.election_timeout);
   take("suspect_after_ms", vouch.detector.timeout);
+  take("safety_margin_ms", vouch.detector.safety_margin, {0, kHourMs});
   take("lease_ms", vouch.lease);
   take("confirm_interval_ms", vouch.confirm_interval);
   take("consent_hold_ms", vouch.consent_hold);
@@ -88,6 +109,7 @@ void read_config(const Value& object, sim::PolicySettings& settings, ErrorSink& 
   if (const auto v = fields.optional_integer("clock_drift_ppm", {0, 100'000})) {
     vouch.clock_drift_ppm = static_cast<std::uint32_t>(*v);
   }
+  read_kinds(fields, vouch);
   if (settings.raft.election_timeout < settings.raft.heartbeat_interval) {
     fields.fail("election_timeout_ms", "must be at least heartbeat_interval_ms");
   }
@@ -204,6 +226,9 @@ void read_head(Fields& fields, Scenario& scenario) {
   scenario.pending = fields.optional_string("pending", 400);
   scenario.assumption_violated = fields.optional_boolean("assumption_violated").value_or(false);
   read_class(fields, scenario);
+  if (const auto v = fields.optional_integer("liveness_bound_ms", kConfigMs)) {
+    scenario.liveness_bound = milliseconds(*v);
+  }
   sim::Plan& plan = scenario.plan;
   plan.replicas = static_cast<std::size_t>(fields.integer("replicas", {1, kMaxNodes}));
   scenario.settings.replicas = plan.replicas;
@@ -324,7 +349,8 @@ const Expectation* Scenario::expected_of(std::string_view policy) const {
 sim::RunOptions run_options(const Scenario& scenario, std::string_view policy, std::uint64_t seed) {
   sim::RunOptions options;
   options.seed = seed;
-  options.liveness_bound = sim::liveness_bound(scenario.settings.vouch);
+  options.liveness_bound =
+      scenario.liveness_bound.value_or(sim::liveness_bound(scenario.settings.vouch));
   if (policy == "vouch") options.consent_limit = sim::consent_limit(scenario.settings.vouch);
   return options;
 }

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "vouch/detector/result.h"
+#include "vouch/detector/time.h"
 #include "vouch/sim/checker.h"
 #include "vouch/sim/network.h"
 #include "vouch/sim/policies.h"
@@ -83,6 +84,8 @@ struct Scenario {
   OutcomeClass outcome = OutcomeClass::kUnstated;
   /// The clocks break the bound that leases rely on: split leases are measured, not judged.
   bool assumption_violated = false;
+  /// How soon a leader must stand where one can; usually what the settings promise.
+  std::optional<Duration> liveness_bound;
   sim::Plan plan;
   sim::PolicySettings settings;
   std::vector<Expectation> expectations;
@@ -111,6 +114,10 @@ struct Scenario {
 
 /// The first of them.
 [[nodiscard]] Result<Scenario> load_scenario(const std::string& path_or_name);
+
+/// The text of a file that reads as this scenario: the same plan, settings and expectations, with
+/// one event for each fault. Sweeps are not kept. The error names what a file cannot hold.
+[[nodiscard]] Result<std::string> write_scenario(const Scenario& scenario);
 
 /// A scenario that is part of the program.
 struct Shipped {

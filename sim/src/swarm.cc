@@ -1,0 +1,166 @@
+#include "vouch/sim/swarm.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "vouch/quorum_check/action.h"
+#include "vouch/sim/vouch_protocol.h"
+
+namespace vouch::sim {
+namespace {
+
+/// Counts what a reader of the result wants to have happened now and then.
+class CoverageObserver final : public Observer {
+ public:
+  void moved(const Engine& engine, NodeIndex, NodeIndex, const Payload& payload,
+             Fate fate) override {
+    if (fate != Fate::kDelivered) return;
+    if (engine.protocol().message_kind(payload) != "confirm_reply") return;
+    const auto* core = std::get_if<0>(&payload.as<VouchMessage>());
+    const auto* reply = core == nullptr ? nullptr : std::get_if<ConfirmReply>(core);
+    if (reply != nullptr) count("answer ", to_string(reply->answer));
+  }
+
+  void noted(const Engine&, NodeIndex, const Note& note) override {
+    switch (note.kind) {
+      case NoteKind::kDecision:
+        ++confirmations_;
+        count("verdict ", note.word);
+        return;
+      case NoteKind::kSteppedDown:
+        count("stood down: ", note.word);
+        return;
+      case NoteKind::kSuspects:
+        count("suspicion", "");
+        return;
+      case NoteKind::kOther:
+        if (note.word == "candidacy_ended" || note.word == "suppress_alert") count("", note.word);
+        return;
+      default:
+        return;
+    }
+  }
+
+  void move_into(SwarmOutcome& outcome) {
+    outcome.confirmations = confirmations_;
+    outcome.coverage = std::move(coverage_);
+  }
+
+ private:
+  void count(std::string_view what, std::string_view word) {
+    key_.assign(what).append(word);
+    ++coverage_[key_];
+  }
+
+  std::uint64_t confirmations_ = 0;
+  Coverage coverage_;
+  std::string key_;
+};
+
+std::string shown(NodeSet leaders) {
+  if (leaders == 0) return "nobody leads";
+  std::string text;
+  for (NodeIndex node = 0; node < kMaxSimNodes; ++node) {
+    if ((leaders & node_bit(node)) == 0) continue;
+    text += text.empty() ? "n" : " and n";
+    text += std::to_string(node);
+  }
+  return text + " lead";
+}
+
+bool is_one(NodeSet leaders) {
+  return leaders != 0 && (leaders & (leaders - 1)) == 0;
+}
+
+/// Adds what the checker does not judge: a leader in time, although not everything is healed.
+void judge_leaders(const SwarmCase& swarm, const RunResult& result, SwarmOutcome& outcome) {
+  const auto report = [&](TrueTime at, const std::string& when, NodeSet leaders) {
+    outcome.violations.push_back({Rule::kL2, at, 0, when + ": " + shown(leaders)});
+  };
+  if (!result.began_led) report(swarm.faults_from, "before any fault", 0);
+  if (!is_one(result.leaders_at_heal)) {
+    const auto seconds = (swarm.core_until - swarm.core_from) / std::chrono::milliseconds(1);
+    report(swarm.core_until, std::to_string(seconds) + " ms after the core was healed",
+           result.leaders_at_heal);
+  }
+  if (!is_one(result.final_leaders)) {
+    report(swarm.end, "at the end, when all is healed", result.final_leaders);
+  }
+}
+
+}  // namespace
+
+const std::vector<std::string_view>& expected_coverage() {
+  static const std::vector<std::string_view> names = {
+      "suspicion",
+      "verdict SUPPRESS",
+      "verdict TRUST",
+      "verdict SUPERSEDED",
+      "verdict ISOLATED_SELF",
+      "verdict NO_ELECTABLE_CANDIDATE",
+      "verdict CAMPAIGN",
+      "verdict ENDORSE",
+      "verdict WAIT",
+      "answer consent",
+      "answer promised",
+      "answer held",
+      "answer just_started",
+      "answer newer_term",
+      "answer endorse_other",
+      "stood down: lease_lapsed",
+      "stood down: deposed",
+      "stood down: no_progress",
+      "stood down: draining",
+      "stood down: stalling",
+      "candidacy_ended",
+      "suppress_alert",
+  };
+  return names;
+}
+
+RunOptions run_options_of(const SwarmCase& swarm, std::string_view policy) {
+  RunOptions options;
+  options.seed = swarm.seed;
+  options.liveness_bound = swarm.liveness_bound;
+  if (policy == "vouch") options.consent_limit = consent_limit(swarm.settings.vouch);
+  return options;
+}
+
+SwarmOutcome try_case(const ProtocolMaker& make, const SwarmCase& swarm) {
+  const std::unique_ptr<Protocol> protocol = make(swarm.settings);
+  const Plan plan = plan_of(swarm);
+  CoverageObserver coverage;
+  RunOptions options = run_options_of(swarm, protocol->name());
+  options.observers.push_back(&coverage);
+  RunResult result = run(*protocol, plan, options);
+  SwarmOutcome outcome;
+  outcome.seed = swarm.seed;
+  outcome.simulated = plan.end - kStart;
+  outcome.elections = result.during.elections + result.after.elections;
+  outcome.leader_changes = result.during.leader_changes + result.after.leader_changes;
+  for (const Incident& incident : swarm.incidents)
+    ++outcome.faults[static_cast<std::size_t>(incident.faults.front().kind)];
+  coverage.move_into(outcome);
+  outcome.violations = std::move(result.violations);
+  judge_leaders(swarm, result, outcome);
+  return outcome;
+}
+
+void SwarmSummary::add(const SwarmOutcome& outcome) {
+  ++cases;
+  elections += outcome.elections;
+  leader_changes += outcome.leader_changes;
+  confirmations += outcome.confirmations;
+  simulated_ms += outcome.simulated / std::chrono::milliseconds(1);
+  for (std::size_t i = 0; i < faults.size(); ++i)
+    faults[i] += outcome.faults[i];
+  for (const auto& [name, count] : outcome.coverage)
+    coverage[name] += count;
+  if (outcome.violations.empty()) return;
+  ++failing;
+  const Violation& first = outcome.violations.front();
+  ++by_rule[static_cast<std::size_t>(first.rule)];
+  if (failures.size() < kFailuresKept) failures.push_back({outcome.seed, first});
+}
+
+}  // namespace vouch::sim
