@@ -336,17 +336,21 @@ void Monitor::move_to(Slot slot, PeerState to) {
   peer.state = to;
 }
 
-Instant Monitor::peer_due(const Peer& peer) const {
+/// A node that is itself late gives its peers that much longer.
+Duration Monitor::allowance() const {
+  return core_.config.heartbeat_interval * core_.health.score() / 2;
+}
+
+Instant Monitor::peer_due(const Peer& peer, Duration allowed) const {
   if (peer.state != PeerState::kTrusted) return kNever;
-  // A node that is itself late gives its peers that much longer.
-  const Duration allowance = core_.config.heartbeat_interval * core_.health.score() / 2;
-  return std::max(saturating_add(peer.detector.suspect_at(), allowance), no_suspicion_before_);
+  return std::max(saturating_add(peer.detector.suspect_at(), allowed), no_suspicion_before_);
 }
 
 void Monitor::check_peers() {
+  const Duration allowed = allowance();
   for (Slot slot = 0; slot < core_.roster.size(); ++slot) {
     if (slot == core_.roster.self()) continue;
-    if (core_.now >= peer_due(core_.peers[slot])) move_to(slot, PeerState::kSuspect);
+    if (core_.now >= peer_due(core_.peers[slot], allowed)) move_to(slot, PeerState::kSuspect);
   }
 }
 
@@ -406,8 +410,9 @@ std::optional<Action> Monitor::poll_action() {
 
 Instant Monitor::compute_due() const {
   Instant at = next_heartbeat_;
+  const Duration allowed = allowance();
   for (Slot slot = 0; slot < core_.roster.size(); ++slot) {
-    if (slot != core_.roster.self()) at = std::min(at, peer_due(core_.peers[slot]));
+    if (slot != core_.roster.self()) at = std::min(at, peer_due(core_.peers[slot], allowed));
   }
   for (const GroupWatch& group : groups_)
     at = std::min(at, group.next_timeout(core_));

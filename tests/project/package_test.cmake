@@ -24,7 +24,7 @@ function(vouch_package_test name)
     FIXTURES_REQUIRED installed LABELS package TIMEOUT 300 ${arg_PROPERTIES})
 endfunction()
 
-foreach(component IN ITEMS detector quorum_check)
+foreach(component IN ITEMS detector quorum_check sim)
   vouch_package_test(find_package.${component} COMMAND ${CMAKE_CTEST_COMMAND}
     --build-and-test ${consumer} ${work}/find_package.${component} ${common}
     -DCMAKE_PREFIX_PATH=${prefix} -DCOMPONENT=${component} --test-command consumer)

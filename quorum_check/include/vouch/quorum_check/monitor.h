@@ -108,7 +108,8 @@ class Monitor {
   [[nodiscard]] Instant take_promise(Peer& peer, const Heartbeat& heartbeat) const;
   void handle_node_event(const Obituary& event);
   void handle_node_event(const Hint& event);
-  [[nodiscard]] Instant peer_due(const Peer& peer) const;
+  [[nodiscard]] Duration allowance() const;
+  [[nodiscard]] Instant peer_due(const Peer& peer, Duration allowed) const;
   [[nodiscard]] GroupWatch* find(GroupId id);
   [[nodiscard]] const GroupWatch* find(GroupId id) const;
 
