@@ -173,8 +173,11 @@ Answer GroupWatch::judge(Core& core, Slot from, const ConfirmRequest& request, S
   if (!request.wants_consent) return Answer::kNotAsked;
   if (hold_.candidate != from && core.now < hold_.until) return Answer::kHeld;
   if (best != from || request.sick) return Answer::kEndorseOther;
-  const Duration hold = granted_hold(core, request);
-  hold_ = Hold{from, core.now + core.stretch(hold) + core.config.guard};
+  Instant until = core.now + core.stretch(granted_hold(core, request)) + core.config.guard;
+  // An older question that comes late, with a shorter hold, takes nothing back: the candidate may
+  // rely on what it was promised before.
+  if (hold_.candidate == from) until = std::max(until, hold_.until);
+  hold_ = Hold{from, until};
   return Answer::kConsent;
 }
 

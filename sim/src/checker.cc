@@ -64,7 +64,7 @@ void Checker::noted(const Engine& engine, NodeIndex node, const Note& note) {
       break;
     case NoteKind::kConsent: {
       const NodeIndex candidate = note.node.value() - 1;
-      nodes_[candidate].consents[node] = {note.round, engine.now(), true};
+      nodes_[candidate].consents[node].add(note.round, engine.now());
       break;
     }
     case NoteKind::kElected:
@@ -97,13 +97,30 @@ void Checker::check_campaign(const Engine& engine, NodeIndex node, const Note& n
   if (options_.consent_limit > Duration::zero()) check_consents(engine, node, note);
 }
 
+void Checker::Consents::add(std::uint64_t round, TrueTime at) {
+  for (Consent& consent : kept) {
+    if (!consent.is_given || consent.round != round) continue;
+    consent.at = at;
+    return;
+  }
+  kept[next] = {round, at, true};
+  next = (next + 1) % kept.size();
+}
+
+const Checker::Consent* Checker::Consents::of(std::uint64_t round) const {
+  for (const Consent& consent : kept) {
+    if (consent.is_given && consent.round == round) return &consent;
+  }
+  return nullptr;
+}
+
 void Checker::check_consents(const Engine& engine, NodeIndex node, const Note& note) {
   std::size_t fresh = 1;  // The candidate itself.
   std::size_t stale = 0;
   for (NodeIndex responder = 0; responder < engine.size(); ++responder) {
-    const Consent& consent = nodes_[node].consents[responder];
-    if (responder == node || !consent.is_given || consent.round != note.round) continue;
-    (engine.now() - consent.at <= options_.consent_limit ? fresh : stale) += 1;
+    const Consent* const consent = nodes_[node].consents[responder].of(note.round);
+    if (responder == node || consent == nullptr) continue;
+    (engine.now() - consent->at <= options_.consent_limit ? fresh : stale) += 1;
   }
   if (fresh > engine.size() / 2) return;
   report(Rule::kS3, engine.now(), node,

@@ -43,8 +43,9 @@ TEST(Monitor, AnswersALeaderAtOnceWhoseLeaseRunsLow) {
 TEST(Monitor, AHintAsksAtOnceAndOnlyOnce) {
   OneMonitor one(config_of(3));
   one.receive(one.claim(kThird, Term{1}, milliseconds(700)));
+  one.pass(milliseconds(250));  // A new leader's grace is over.
+  one.receive(one.claim(kThird, Term{1}, milliseconds(700)));
   one.receive(one.heartbeat(kOther));
-  one.pass(milliseconds(10));
   one.forget();
   one.tell(Hint{kThird});
   EXPECT_EQ(one.sent_to<ConfirmRequest>(kOther).size(), 1U);
@@ -54,6 +55,25 @@ TEST(Monitor, AHintAsksAtOnceAndOnlyOnce) {
   EXPECT_TRUE(one.all<Campaign>().empty());
   one.receive(one.claim(kThird, Term{1}, milliseconds(700)));
   EXPECT_EQ(one.status().verdict, Verdict::kTrust) << "and the leader's word ends it";
+}
+
+TEST(Monitor, AnOlderQuestionDoesNotShortenAConsent) {
+  OneMonitor one(config_of(3));
+  one.receive(one.heartbeat(kOther));
+  ConfirmRequest request{.from = {kOther, Incarnation{1}}, .group = kGroup};
+  request.epoch = ConfigEpoch{1};
+  request.wants_consent = true;
+  request.candidacy = {.consenters = 3, .may_lead = true, .electable = true};
+  request.round = Nonce{2};
+  request.attempt = 1;
+  request.hold = to_wire(milliseconds(300));
+  one.receive(request);
+  const Instant bound = one.monitor().promised_until();
+  EXPECT_GE(bound, one.now() + milliseconds(300));
+  request.round = Nonce{1};
+  request.hold = to_wire(milliseconds(50));
+  one.receive(request);
+  EXPECT_EQ(one.monitor().promised_until(), bound);
 }
 
 TEST(Monitor, PausesThatAddUpToALeaseCostALeaderItsOffice) {

@@ -77,11 +77,20 @@ class Checker final : public Observer {
     TrueTime at{};
     bool is_given = false;
   };
+  /// The newest of one responder: a question of an older round may come late, and its consent does
+  /// not void the one that counts.
+  struct Consents {
+    std::array<Consent, 4> kept{};
+    std::size_t next = 0;
+
+    void add(std::uint64_t round, TrueTime at);
+    [[nodiscard]] const Consent* of(std::uint64_t round) const;
+  };
   struct Watched {
     Instant lease_until = kLongAgo;  ///< As the replica said it last.
     TrueTime lease_ends = kStart;    ///< The same in true time.
     Term term{};
-    std::array<Consent, kMaxSimNodes> consents{};  ///< To this node, by responder.
+    std::array<Consents, kMaxSimNodes> consents{};  ///< To this node, by responder.
   };
 
   void check_campaign(const Engine& engine, NodeIndex node, const Note& note);
