@@ -102,7 +102,7 @@ TEST(Atlas, VouchIsRightInRandomGraphsOfSeven) {
   const auto protocol = make_policy("vouch", {.replicas = 7});
   const AtlasOptions options = options_of("vouch", 7);
   AtlasSummary summary;
-  for (const GraphClass& graph : sample_graphs(7, 24, 1))
+  for (const GraphClass& graph : sample_graphs(7, 40, 1))
     summary.add(try_graph(**protocol, graph, options));
   EXPECT_GT(summary.kept, 2U);
   EXPECT_GT(summary.recoverable, 2U);
