@@ -132,9 +132,9 @@ std::int64_t negative_log2(std::uint32_t u) {
 }
 
 std::int64_t scale_by_exp2(std::int64_t value, std::int64_t exponent) {
-  constexpr std::int64_t kSpan = std::int64_t{40} << 16;
-  if (exponent < -kSpan) return 0;
-  if (exponent > kSpan) exponent = kSpan;
+  constexpr std::int64_t span = std::int64_t{40} << 16;
+  if (exponent < -span) return 0;
+  if (exponent > span) exponent = span;
   const std::int64_t whole = exponent >> 16;  // Rounds down, below zero too.
   const std::int64_t rest = exponent & 0xffff;
   const auto at = static_cast<std::size_t>(rest >> 8);
@@ -144,8 +144,8 @@ std::int64_t scale_by_exp2(std::int64_t value, std::int64_t exponent) {
   const std::int64_t low = value & ((std::int64_t{1} << 30) - 1);
   const std::int64_t product = high * mantissa + (low * mantissa >> 30);
   if (whole <= 0) return product >> -whole;
-  constexpr std::int64_t kMost = std::int64_t{1} << 50;
-  if (product > (kMost >> whole)) return kMost;
+  constexpr std::int64_t most = std::int64_t{1} << 50;
+  if (product > (most >> whole)) return most;
   return product << whole;
 }
 
@@ -153,8 +153,8 @@ std::int64_t normal_quantile(std::uint64_t bits) {
   const bool is_negative = (bits >> 32 & 1) != 0;
   // The tail's probability is in (0, 1/2]: one more power of two than u.
   const std::int64_t depth = negative_log2(static_cast<std::uint32_t>(bits));
-  constexpr std::int64_t kDeepest = (std::int64_t{31} << 16) - 1;
-  const std::int64_t clamped = depth > kDeepest ? kDeepest : depth;
+  constexpr std::int64_t deepest = (std::int64_t{31} << 16) - 1;
+  const std::int64_t clamped = depth > deepest ? deepest : depth;
   const auto at = static_cast<std::size_t>(clamped >> 12);
   const std::int64_t low = kNormalTail[at];
   const std::int64_t z = low + (kNormalTail[at + 1] - low) * (clamped & 0xfff) / 4096;

@@ -59,8 +59,8 @@ void draw_settings(Rng& rng, SwarmCase& swarm) {
   vouch.suppress_cap = milliseconds(std::max<std::int64_t>(10'000, lease));
   vouch.stall_limit = milliseconds(heartbeat * rng.between(2, 4));
   vouch.progress_timeout = milliseconds(rng.between(lease, 3 * lease));
-  constexpr std::uint32_t kBounds[] = {0, 200, 1000, 10'000, 50'000};
-  vouch.clock_drift_ppm = kBounds[rng.below(std::size(kBounds))];
+  constexpr std::uint32_t bounds[] = {0, 200, 1000, 10'000, 50'000};
+  vouch.clock_drift_ppm = bounds[rng.below(std::size(bounds))];
   vouch.lease_mode = rng.below(2) == 0 ? LeaseMode::kRefuse : LeaseMode::kWaitOut;
   settings.raft.heartbeat_interval = vouch.heartbeat_interval;
   settings.raft.election_timeout = milliseconds(heartbeat * rng.between(5, 12));
@@ -166,9 +166,9 @@ std::vector<Fault> at_links(Rng& rng, const Fault& model, NodeIndex replicas) {
   const auto b = static_cast<NodeIndex>((a + 1 + rng.below(replicas - 1)) % replicas);
   // A short MTU is that of a way, both directions alike: a leader whose work arrives, and that
   // hears the short answers, goes on, although the ground truth counts such a link as useless.
-  constexpr std::size_t kBothWays[] = {2, 5, 7};
+  constexpr std::size_t both_ways[] = {2, 5, 7};
   const bool is_both_ways = model.kind == FaultKind::kMtu;
-  const std::size_t shape = is_both_ways ? kBothWays[rng.below(3)] : rng.below(8);
+  const std::size_t shape = is_both_ways ? both_ways[rng.below(3)] : rng.below(8);
   std::vector<Fault> faults;
   for (NodeIndex from = 0; from < replicas; ++from) {
     for (NodeIndex to = 0; to < replicas; ++to) {

@@ -102,7 +102,12 @@ class Context {
     static_assert(std::is_trivially_copyable_v<M> && alignof(M) <= 64);
     void* const place = begin_send(to, sizeof(M));
     if (place == nullptr) return;
-    ::new (place) M(std::forward<Arguments>(arguments)...);
+    // clang++ 14 does not initialise an aggregate with parentheses yet.
+    if constexpr (std::is_constructible_v<M, Arguments...>) {
+      ::new (place) M(std::forward<Arguments>(arguments)...);
+    } else {
+      ::new (place) M{std::forward<Arguments>(arguments)...};
+    }
     end_send();
   }
 
