@@ -308,9 +308,9 @@ void GroupWatch::record_decision(Core& core, const DecisionInput& input,
   // or when what was said is about to end.
   const Instant soon = core.now + 2 * core.config.confirm_interval + core.config.heartbeat_interval;
   const Duration step = core.config.confirm_interval;
-  const bool extended = decided.verdict == Verdict::kSuppress &&
-                        decided.until > last_until_ + step &&
-                        (last_until_ < soon || decided.until > last_until_ + core.config.lease / 2);
+  const bool extended =
+      decided.verdict == Verdict::kSuppress && decided.until > saturating_add(last_until_, step) &&
+      (last_until_ < soon || decided.until > saturating_add(last_until_, core.config.lease / 2));
   const bool other_best = decided.verdict == Verdict::kEndorse && input.best != last_best_;
   last_best_ = input.best;
   if (decided.verdict == verdict_ && !extended && !other_best &&
