@@ -8,15 +8,15 @@ describe_step() {
   case "$1" in
     setup) echo "install what is missing" ;;
     format) echo "every C++ file is laid out by .clang-format" ;;
-    dev) echo "Debug with g++, warnings are errors, all tests" ;;
+    dev) echo "Debug with g++, each file compiled alone, all tests (what a developer builds, not part of the whole check)" ;;
     headers) echo "each public header compiles alone" ;;
     package) echo "the installed package works with CMake and pkg-config" ;;
-    release) echo "the program, benchmarks and examples, optimised" ;;
+    release) echo "the program, benchmarks and examples, optimised by g++, warnings are errors, all tests" ;;
     atlas) echo "every graph of three and four replicas, one class in 20 of five, random transitions, 20 simulated hours of a swarm" ;;
-    asan) echo "the tests under AddressSanitizer and UndefinedBehaviorSanitizer: one seed in $asan_sample, not those labelled slow (dev runs all)" ;;
+    asan) echo "the tests under AddressSanitizer and UndefinedBehaviorSanitizer with clang++, warnings are errors: one seed in $asan_sample, not those labelled slow or browser (release runs all)" ;;
     tsan) echo "the tests labelled threads under ThreadSanitizer" ;;
-    clang) echo "Debug with clang++, warnings are errors, the program and the tests of the core" ;;
-    determinism) echo "equal inputs give equal bytes: g++ Debug, g++ optimised, clang++ Debug" ;;
+    determinism) echo "equal inputs give equal bytes: g++ optimised, clang++ Debug" ;;
+    determinism_all) echo "the same with g++ Debug and clang++ optimised beside them (slow, not part of the whole check)" ;;
     tidy) echo "clang-tidy over the core and the simulator" ;;
     tidy_edges) echo "clang-tidy over the runtime, scenario files and the program (slow, not part of the whole check)" ;;
     analyze) echo "clang's static analyzer over the same files (slow, not part of the whole check)" ;;
@@ -24,13 +24,7 @@ describe_step() {
   esac
 }
 
-# configure PRESET. From nothing dev compiles in groups too, which is much quicker; a build/dev that is
-# there stays as its developer has it.
-configure() {
-  local groups=()
-  if [ "$1" = dev ] && [ ! -e build/dev/CMakeCache.txt ]; then groups=(-DVOUCH_UNITY=ON); fi
-  cmake --preset "$1" -Wno-dev "${groups[@]}"
-}
+configure() { cmake --preset "$1" -Wno-dev; }
 
 step_setup() { scripts/setup; }
 
@@ -42,20 +36,22 @@ step_dev() {
   ctest --preset dev -LE package
 }
 
+# What a user builds, and every test with it.
+step_release() {
+  scripts/build
+  cmake --build --preset release
+  ctest --preset release -LE package
+}
+
 step_headers() {
-  configure dev
-  cmake --build --preset dev --target all_verify_interface_header_sets
+  configure release
+  cmake --build --preset release --target all_verify_interface_header_sets
 }
 
 step_package() {
-  configure dev
-  cmake --build --preset dev
-  ctest --preset dev -L package
-}
-
-step_release() {
-  scripts/build
-  cmake --build --preset release --target bench/all examples/all
+  configure release
+  cmake --build --preset release
+  ctest --preset release -L package
 }
 
 step_atlas() {
@@ -70,7 +66,7 @@ step_atlas() {
 step_asan() {
   configure asan
   cmake --build --preset asan
-  VOUCH_SAMPLE=$asan_sample ctest --preset asan -LE slow
+  VOUCH_SAMPLE=$asan_sample ctest --preset asan -LE 'slow|browser'
 }
 
 step_tsan() {
@@ -89,25 +85,21 @@ step_tsan() {
   ctest --preset tsan -L threads
 }
 
-step_clang() {
-  configure clang
-  # The program (for the comparison of bytes) and the core's own tests; the other compilers' steps
-  # run all tests.
-  cmake --build --preset clang --target vouch_cli story_test quorum_check_test core_promises_test
-  ctest --preset clang -R '^(Core|CorePromises|Quorum|Config|Monitor)[./]'
-}
+# The same simulations and evaluations by several builds: other optimisation, other compiler.
+step_determinism() { expect_determinism release asan; }
 
-# The same simulations and evaluations by three builds: other optimisation, other compiler.
-step_determinism() {
-  local preset
-  for preset in dev release clang; do
+step_determinism_all() { expect_determinism release asan dev clang_release; }
+
+# expect_determinism PRESET...: all print what the first prints.
+expect_determinism() {
+  local preset file
+  for preset in "$@"; do
     configure "$preset"
     cmake --build --preset "$preset" --target vouch_cli
     run_determinism_sample "$PWD/build/$preset/vouch" "build/check/determinism/$preset"
   done
-  local file
-  for file in build/check/determinism/dev/*; do
-    for preset in release clang; do
+  for file in "build/check/determinism/$1"/*; do
+    for preset in "${@:2}"; do
       expect_same_bytes "$file" "build/check/determinism/$preset/$(basename "$file")"
     done
   done
