@@ -123,7 +123,7 @@ endfunction()
 # JSON, Asio and CLI11 are read and instantiated once for all of them, which is most of what such a
 # file costs. A source that no group names is compiled alone, so a new file needs nothing here. Units
 # share one anonymous namespace: a name that two files of a group define does not compile; put one
-# of them into another group. The presets dev and tidy compile every file alone.
+# of them into another group. The preset dev compiles every file alone.
 function(vouch_unity target group)
   if(VOUCH_UNITY)
     set_source_files_properties(${ARGN} PROPERTIES UNITY_GROUP ${group})

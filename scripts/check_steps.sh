@@ -17,7 +17,7 @@ describe_step() {
     tsan) echo "the tests labelled threads under ThreadSanitizer" ;;
     determinism) echo "equal inputs give equal bytes: g++ optimised, clang++ Debug" ;;
     determinism_all) echo "the same with g++ Debug and clang++ optimised beside them (slow, not part of the whole check)" ;;
-    tidy) echo "clang-tidy over the core and the simulator" ;;
+    tidy) echo "clang-tidy over the core, the simulator and the examples" ;;
     tidy_edges) echo "clang-tidy over the runtime, scenario files and the program (slow, not part of the whole check)" ;;
     analyze) echo "clang's static analyzer over the same files (slow, not part of the whole check)" ;;
     fuzz) echo "what fuzzing found before, a canary that must be found, and each target for ${VOUCH_FUZZ_SECONDS:-10} s" ;;
@@ -136,37 +136,38 @@ expect_same_bytes() {
   return 1
 }
 
-# The edges (files, sockets, JSON, CLI11) cost clang-tidy up to half a minute a file: they have a
-# step of their own.
-readonly tidy_core='^(detector/src|probe/core|probe/host|quorum_check|sim/src|examples)/'
+# Units of build/tidy. The edges (files, sockets, JSON, CLI11) cost four times what the rest does: they
+# have a step of their own.
+readonly tidy_core='/(vouch_(detector|probe|host|quorum_check|sim)[.]dir/Unity|detector/src|probe/core|probe/host|quorum_check|sim/src|examples)/'
+readonly tidy_edges='/(vouch_(trace|runtime|scenario|report|cli)[.]dir/Unity|detector/trace|probe/runtime|sim/scenario|sim/report|cli)/'
 
 step_tidy() { run_clang_tidy "$tidy_core"; }
 
-step_tidy_edges() { run_clang_tidy '^(detector/trace|probe/runtime|sim/scenario|cli)/'; }
+step_tidy_edges() { run_clang_tidy "$tidy_edges"; }
 
 step_analyze() { run_clang_tidy "$tidy_core" '--checks=-*,clang-analyzer-core.*,clang-analyzer-cplusplus.*,clang-analyzer-deadcode.*'; }
 
-# Takes the files as a regular expression and one more option for clang-tidy. A file whose content, flags, checks and headers passed before
-# is not looked at again.
+# Takes the units as a regular expression and one more option for clang-tidy. Most of its time goes into what a file includes, so it reads the
+# files in the groups in which they are compiled, and looks at those as it looks at headers. A unit
+# whose content, flags, checks and headers passed before is not looked at again.
 run_clang_tidy() {
-  local files=$1 options=${2:-}
+  local units=$1 options=${2:-} tidy cache=build/check/tidy everything
   configure tidy
-  local tidy cache=build/check/tidy
   tidy=$(command -v clang-tidy-14 || command -v clang-tidy)
   mkdir -p "$cache"
-  local everything
   everything=$(find . -path ./build -prune -o -path ./.git -prune -o -type f -name '*.h' -print0 |
     sort -z | xargs -0 sha256sum .clang-tidy CMakeLists.txt cmake/VouchComponent.cmake | sha256sum)
   everything+=" $options"
   export tidy cache everything options
-  find detector probe quorum_check sim cli examples -name '*.cc' -print0 | grep -zE "$files" | sort -z |
-    xargs -0 -r -n 1 -P "$(nproc)" bash -euo pipefail -c '
-      grep -qF "/$0\"" build/tidy/compile_commands.json || { echo "$0 is no part of the build"; exit 1; }
-      passed=$cache/$(sha256sum "$0" - <<<"$everything" | sha256sum | cut -d " " -f 1)
+  sed -n 's/^ *"file": "\(.*\)",\{0,1\}$/\1/p' build/tidy/compile_commands.json |
+    grep -v verify_interface_header_sets | grep -E "$units" | sort -u |
+    xargs -d '\n' -r -n 1 -P "$(nproc)" bash -euo pipefail -c '
+      members=$(sed -n "s/^#include \"\(.*\)\"\$/\1/p" "$0" | grep "\.cc\$" || true)
+      passed=$cache/$(cat "$0" ${members} - <<<"$everything" | sha256sum | cut -d " " -f 1)
       test -e "$passed" && exit 0
       started=$SECONDS
       "$tidy" -p build/tidy --quiet ${options:+"$options"} "$0"
-      printf "%s: passed in %d s\n" "$0" $((SECONDS - started))
+      printf "%s: passed in %d s\n" "${0#"$PWD/"}" $((SECONDS - started))
       touch "$passed"'
 }
 
