@@ -390,9 +390,9 @@ void GroupWatch::record_stand_down(const Core& core, StandDownReason reason, Ter
   input.lease_from = lease_from_;
   input.drain_until = core.drain_until;
   input.newer_term = newer;
-  const bool by_rule =
-      reason == StandDownReason::kLeaseLapsed || reason == StandDownReason::kNoProgress ||
-      reason == StandDownReason::kDraining || reason == StandDownReason::kDeposed;
+  const bool by_rule = reason == StandDownReason::kLeaseLapsed ||
+                       reason == StandDownReason::kNoProgress ||
+                       reason == StandDownReason::kDraining || reason == StandDownReason::kDeposed;
   if (!by_rule) input.demanded = reason;
   PeerRoom room;
   input.peers = gather_peers(core, room);
