@@ -18,6 +18,7 @@ struct Request {
   std::string node;
   std::string since;
   std::optional<std::uint64_t> last;
+  bool all = false;
 };
 
 std::optional<double> number_of(const std::string& text) {
@@ -28,6 +29,8 @@ std::optional<double> number_of(const std::string& text) {
 }
 
 bool is_asked_for(const Request& request, const record::Line& line) {
+  const auto* const answer = std::get_if<record::AnswerCase>(&line.what);
+  if (answer != nullptr && answer->output == Answer::kNotAsked && !request.all) return false;
   const auto in_case = [](const auto& what) { return what.input.group.value(); };
   if (request.group && std::visit(in_case, line.what) != *request.group) return false;
   if (!request.node.empty() && request.node != record::name_of(line, line.stamp.node) &&
@@ -118,6 +121,9 @@ void register_explain(CLI::App& app, Outcome& outcome) {
                       "Only decisions from then on: seconds of the simulation (or of the node's "
                       "clock), or a time as the log has it");
   command->add_option("--last", request->last, "Only the last so many of them");
+  command->add_flag("--all", request->all,
+                    "Also answers that only pass on what a node knows, without being asked for a "
+                    "consent");
   command->callback([request, &outcome] { outcome = explain(*request); });
 }
 

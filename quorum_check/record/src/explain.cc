@@ -227,12 +227,13 @@ std::string Tell::names(SlotSet slots) const {
 std::string Tell::lasting(Instant until) const {
   if (until == kNever) return "without an end";
   if (until == kLongAgo) return "no longer";
-  if (until <= now_) return "until " + span_text(now_ - until) + " ago";
+  if (until <= now_) return "until " + relative(until);
   return "for another " + span_text(until - now_);
 }
 
 std::string Tell::relative(Instant at) const {
   if (at == kNever || at == kLongAgo) return "never";
+  if (at == now_) return "just now";
   return at <= now_ ? span_text(now_ - at) + " ago" : "in " + span_text(at - now_);
 }
 
@@ -273,7 +274,7 @@ std::string binding_text(const Tell& tell, const Bindings& bindings, Slot candid
   }
   const LeaderEvidence& evidence = bindings.evidence;
   if (evidence.leader != kNoSlot && evidence.leader != candidate && evidence.until > tell.now()) {
-    add("it knows first-hand that " + tell.name(evidence.leader) + " holds its quorum " +
+    add("it knows first-hand that the lease of " + tell.name(evidence.leader) + " runs " +
         tell.lasting(evidence.until));
   }
   if (bindings.hold.candidate != candidate && bindings.hold.until > tell.now()) {

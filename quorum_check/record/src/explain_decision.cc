@@ -32,8 +32,9 @@ std::string verdict_text(const Told& told) {
       return "gives its question up: there is a newer term, " +
              std::to_string(told.in.term.value());
     case Verdict::kSuppress:
-      return "does not elect: " + (told.has_subject() ? told.subject() : "a leader") +
-             " holds its quorum " + told.tell.lasting(told.out.until);
+      return "does not elect: the quorum lease of " +
+             (told.has_subject() ? told.subject() : "a leader") + " runs " +
+             told.tell.lasting(told.out.until);
     case Verdict::kIsolatedSelf:
       return "does not elect: too few voters answer, it may be cut off itself";
     case Verdict::kNoElectableCandidate:
@@ -88,7 +89,9 @@ std::string rule_text(const Told& told) {
 std::string suspicion_text(const Told& told) {
   const DecisionInput& in = told.in;
   const std::string term = " of term " + std::to_string(in.round.term.value());
-  const std::string since = "; asking since " + told.tell.relative(in.round.started);
+  const std::string since = in.now == in.round.started
+                                ? "; asks for the first time"
+                                : "; asking for " + span_text(in.now - in.round.started);
   if (!told.has_subject()) return "nobody: it knows no leader" + term + since;
   const PeerFacts& subject = told.tell.peer(in.round.subject);
   std::string text = told.subject() + ", the leader" + term + ": ";
@@ -97,7 +100,9 @@ std::string suspicion_text(const Told& told) {
   } else if (subject.incarnation == Incarnation{}) {
     text += "never heard";
   } else if (subject.suspect_at <= in.now && subject.suspect_at != kLongAgo) {
-    text += "silent, its next heartbeat is overdue since " + told.tell.relative(subject.suspect_at);
+    text += subject.suspect_at == in.now
+                ? "silent, overdue as of now"
+                : "silent, overdue for " + span_text(in.now - subject.suspect_at);
   } else {
     text += "something told of trouble with it (a refused probe or connection)";
   }
@@ -111,7 +116,7 @@ std::string proof_text(const Told& told, const ConfirmAnswer& answer) {
     return "; its proof of the lease of " + leader + " ended " +
            told.tell.relative(answer.evidence_until);
   }
-  return "; proves that " + leader + " holds its quorum " +
+  return "; proves that the lease of " + leader + " runs " +
          told.tell.lasting(answer.evidence_until) + " (proof of " +
          told.tell.relative(answer.asked_at) + ")";
 }
@@ -136,7 +141,9 @@ std::string said_text(const Told& told, const ConfirmAnswer& answer) {
     case Answer::kConsent:
       return consent_text(told, answer);
     case Answer::kNotAsked:
-      return "bound to nobody (its consent was not asked for)";
+      return answer.bound_until > told.in.now
+                 ? "bound " + bound_text(told, answer) + " (its consent was not asked for)"
+                 : "bound to nobody (its consent was not asked for)";
     case Answer::kLeading:
       return "leads itself";
     case Answer::kPromised:
@@ -254,7 +261,8 @@ std::string obstacles_text(const Told& told) {
 std::string look_at_evidence(const Told& told) {
   SlotSet holders = told.out.via;
   holders.erase(told.in.self);
-  if (holders.empty()) return "nothing yet: its own proof is younger than the silence";
+  if (holders.empty())
+    return "nothing yet: it has only begun to ask, and its own proof has not run out";
   if (!told.has_subject()) return told.tell.names(holders) + ", which know a leader";
   if (holders.contains(told.in.round.subject)) {
     return told.subject() + " itself answers " + told.self() +
@@ -262,7 +270,9 @@ std::string look_at_evidence(const Told& told) {
            told.self() + " are late or get lost";
   }
   return "the link " + told.subject() + " -> " + told.self() + ": " + told.tell.names(holders) +
-         (holders.size() == 1 ? " hears it, " : " hear it, ") + told.self() + " does not";
+         (holders.size() == 1 ? " hears it, " : " hear it, ") + told.self() +
+         " does not (whether " + told.subject() + " hears " + told.self() +
+         " cannot be seen from here)";
 }
 
 std::string look_at_isolation(const Told& told) {
