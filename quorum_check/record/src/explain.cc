@@ -19,7 +19,7 @@ std::string reason_text(const Tell& tell, const LeadershipInput& in, const Leade
       return "it knows of term " + std::to_string(in.newer_term.value()) +
              ": somebody else may lead there";
     case StandDownReason::kNoProgress:
-      return "its work does not move since " + tell.relative(in.work.stuck_since()) +
+      return "its work has not moved for " + span_text(in.now - in.work.stuck_since()) +
              ", the limit is " + span_text(in.work.progress_timeout) +
              ": it is of no use although its heartbeats go on";
     case StandDownReason::kDraining:
@@ -144,7 +144,7 @@ std::string answer_text(const Tell& tell, const AnswerCase& what) {
 std::string tell_case(const Line& line, const AnswerCase& what) {
   const AnswerInput& in = what.input;
   const Tell tell(line, in.peers, in.self, in.now);
-  const std::string about = in.subject == kNobody ? "asked by a group without a leader"
+  const std::string about = in.subject == kNobody ? "asked because the group has no leader"
                                                   : "asked about " + tell.name(in.subject);
   return tell.headline(answer_text(tell, what) + " (" + about + ")");
 }

@@ -79,8 +79,9 @@ std::string rule_text(const Told& told) {
         return "answers may still come: the question is younger than " + span_text(in.hold);
       }
       return "it is the best candidate, but no quorum consents yet; a quorum may be free " +
-             (told.out.until == kNever ? "at a time that is not known"
-                                       : told.tell.relative(told.out.until));
+             (told.out.until == kNever   ? "at a time that is not known"
+              : told.out.until <= in.now ? "now"
+                                         : told.tell.relative(told.out.until));
   }
   return "unknown";
 }
@@ -166,11 +167,10 @@ std::string said_text(const Told& told, const ConfirmAnswer& answer) {
   return "answered";
 }
 
-/// What one voter answered.
+/// What one voter answered, that has answered.
 std::string voter_text(const Told& told, Slot slot) {
   const ConfirmAnswer& answer = told.in.answers[slot];
   const std::string name = told.tell.name(slot);
-  if (answer.attempt == 0) return name + " has not answered";
   if (!told.out.answered.contains(slot)) {
     return name + " last answered a question of " + told.tell.relative(answer.asked_at) +
            ": too old to count" + proof_text(told, answer);
@@ -193,9 +193,17 @@ std::string answers_text(const Told& told) {
                      " free or consenting; it takes " + needed_text(told.in.voters);
   text = Tell::section("answers", text);
   if (told.in.voters.contains(told.in.self)) text += Tell::section("", own_text(told));
-  told.other_voters().for_each(
-      [&](Slot slot) { text += Tell::section("", voter_text(told, slot)); });
-  return text;
+  SlotSet silent;
+  told.other_voters().for_each([&](Slot slot) {
+    if (told.in.answers[slot].attempt == 0) {
+      silent.insert(slot);
+    } else {
+      text += Tell::section("", voter_text(told, slot));
+    }
+  });
+  if (silent.empty()) return text;
+  const std::string have = silent.size() == 1 ? " has" : " have";
+  return text + Tell::section("", told.tell.names(silent) + have + " not answered");
 }
 
 /// Why `best` is better than this node.
@@ -224,7 +232,7 @@ std::string rank_text(const Told& told) {
     return name + " reaches more voters (" + std::to_string(best.consenters) + " against " +
            std::to_string(own.consenters) + ")";
   }
-  return name + " and " + told.self() + " are equal, and it has the lower id";
+  return name + " and " + told.self() + " are equal, and " + name + " has the lower id";
 }
 
 /// What keeps a voter from leading; empty when this node has not heard of it.
@@ -309,7 +317,7 @@ std::string look_at_obstacles(const Told& told) {
     return "the links of " + told.tell.names(with_log) + ", which " +
            (with_log.size() == 1 ? "has" : "have") + " the longest log; " +
            told.tell.names(with_quorum) + (with_quorum.size() == 1 ? " reaches" : " reach") +
-           " a quorum without it (a constrained election: it lasts until the links heal)";
+           " a quorum without it (a constrained election: whole links or a way around them end it)";
   }
   return told.tell.names(with_quorum & with_log) + ": quorum and log would do, see above";
 }
