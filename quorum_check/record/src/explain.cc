@@ -37,6 +37,10 @@ std::string where_to_look(const Tell& tell, const LeadershipInput& in, StandDown
   const SlotSet voters = in.voters.all();
   switch (reason) {
     case StandDownReason::kLeaseLapsed: {
+      if (in.own.sick) {
+        return "what stopped the process of " + tell.name(tell.self()) +
+               ": it was itself slow a moment ago";
+      }
       const SlotSet silent = tell.others([&](Slot slot, const PeerFacts&) {
         return voters.contains(slot) && in.support[slot] <= in.now;
       });

@@ -266,20 +266,37 @@ std::string obstacles_text(const Told& told) {
   return text;
 }
 
+/// Those of `holders` that have surely heard the leader since it fell silent here. What they prove
+/// ends at most one lease after they heard it, and no lease is longer than the window of an answer.
+SlotSet heard_since(const Told& told, SlotSet holders) {
+  const Instant silent_since = told.tell.peer(told.in.round.subject).suspect_at;
+  SlotSet heard;
+  holders.for_each([&](Slot slot) {
+    if (told.in.answers[slot].evidence_until - told.in.window > silent_since) heard.insert(slot);
+  });
+  return heard;
+}
+
 std::string look_at_evidence(const Told& told) {
   SlotSet holders = told.out.via;
   holders.erase(told.in.self);
-  if (holders.empty())
-    return "nothing yet: it has only begun to ask, and its own proof has not run out";
+  if (holders.empty()) return "nothing yet: its own proof has not run out";
   if (!told.has_subject()) return told.tell.names(holders) + ", which know a leader";
-  if (holders.contains(told.in.round.subject)) {
-    return told.subject() + " itself answers " + told.self() +
-           ", so both directions carry something: heartbeats " + told.subject() + " -> " +
-           told.self() + " are late or get lost";
+  const Slot subject = told.in.round.subject;
+  const std::string link = told.subject() + " -> " + told.self();
+  if (holders.contains(subject)) {
+    return told.subject() + " itself answered a question of " +
+           told.tell.relative(told.in.answers[subject].asked_at) +
+           ", so both directions carry something: heartbeats " + link + " are late or get lost";
   }
-  return "the link " + told.subject() + " -> " + told.self() + ": " + told.tell.names(holders) +
-         (holders.size() == 1 ? " hears it, " : " hear it, ") + told.self() +
-         " does not (whether " + told.subject() + " hears " + told.self() +
+  const SlotSet heard = heard_since(told, holders);
+  if (heard.empty() || told.tell.peer(subject).trusted) {
+    return "nothing yet: the proof may be older than the silence, so it may be " + told.subject() +
+           " itself or the link " + link;
+  }
+  return "the link " + link + ": " + told.tell.names(heard) +
+         (heard.size() == 1 ? " has" : " have") + " heard " + told.subject() + " since, " +
+         told.self() + " has not (whether " + told.subject() + " hears " + told.self() +
          " cannot be seen from here)";
 }
 
@@ -288,12 +305,13 @@ std::string look_at_isolation(const Told& told) {
   const SlotSet heard = told.tell.others(
       [&](Slot slot, const PeerFacts& peer) { return voters.contains(slot) && peer.trusted; });
   if (heard.empty()) {
-    return "the network of " + told.self() + ": it hears none of the other voters";
+    return "the network of " + told.self() +
+           " first: it hears none of the other voters (cut off, or they are down)";
   }
   SlotSet mute = heard;
   told.out.answered.for_each([&](Slot slot) { mute.erase(slot); });
   std::string text =
-      "the network of " + told.self() + ": it hears " + told.tell.names(heard) + " only";
+      "the network of " + told.self() + " first: it hears " + told.tell.names(heard) + " only";
   if (heard == voters) text = "what " + told.self() + " sends: it hears everybody";
   if (!mute.empty()) text += "; no answer comes from " + told.tell.names(mute) + " although heard";
   return text;
@@ -317,7 +335,8 @@ std::string look_at_obstacles(const Told& told) {
     return "the links of " + told.tell.names(with_log) + ", which " +
            (with_log.size() == 1 ? "has" : "have") + " the longest log; " +
            told.tell.names(with_quorum) + (with_quorum.size() == 1 ? " reaches" : " reach") +
-           " a quorum without it (a constrained election: whole links or a way around them end it)";
+           " a quorum, but with a shorter log (a constrained election: whole links or a way around "
+           "them end it)";
   }
   return told.tell.names(with_quorum & with_log) + ": quorum and log would do, see above";
 }
@@ -337,9 +356,12 @@ std::string look_at(const Told& told) {
     case Verdict::kNoElectableCandidate:
       return look_at_obstacles(told);
     case Verdict::kCampaign:
-      return told.has_subject()
-                 ? told.subject() + ": no voter that answers can prove its lease any more"
-                 : "why the last leader left (its stand-down, or the end of its process)";
+      if (!told.has_subject()) {
+        return "why the last leader left (its stand-down, or the end of its process)";
+      }
+      return told.subject() + (told.tell.peer(told.in.round.subject).trusted
+                                   ? ": it gave its leadership up, see its stand-down"
+                                   : ": nobody who answers can prove its lease any more");
     case Verdict::kEndorse:
       return told.tell.name(told.out.best) + ": it should stand for election soon";
     case Verdict::kWait:
