@@ -21,6 +21,12 @@ struct Request {
   bool all = false;
 };
 
+/// A decision in words, and the run that it belongs to.
+struct Told {
+  std::string run;
+  std::string text;
+};
+
 std::optional<double> number_of(const std::string& text) {
   double value = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
@@ -70,33 +76,30 @@ Outcome explain(const Request& request) {
                  "(2026-01-31T12:00:00), is " +
                      request.since};
   }
-  std::deque<std::string> kept;
   std::string run;
-  std::uint64_t told = 0;
+  const auto print = [&](const Told& told) {
+    if (told.run != run) std::cout << "--- " << told.run << " ---\n";
+    run = told.run;
+    std::cout << told.text;
+  };
+  std::deque<Told> kept;
+  std::uint64_t count = 0;
   const auto take = [&](std::uint64_t, const record::Reading& reading) {
     if (!is_asked_for(request, reading.line)) return;
-    std::string text;
-    if (reading.line.stamp.run != run) {
-      run = reading.line.stamp.run;
-      text = "--- " + run + " ---\n";
-    }
-    text += record::explain(reading.line) + notes_on(reading);
-    ++told;
-    if (!request.last) {
-      std::cout << text;
-      return;
-    }
-    kept.push_back(std::move(text));
+    ++count;
+    Told told{reading.line.stamp.run, record::explain(reading.line) + notes_on(reading)};
+    if (!request.last) return print(told);
+    kept.push_back(std::move(told));
     if (kept.size() > *request.last) kept.pop_front();
   };
   const auto counts = read_record(request.file, record::Strictness::kTolerant, take);
   if (!counts) return counts.error();
-  for (const std::string& text : kept)
-    std::cout << text;
+  for (const Told& told : kept)
+    print(told);
   if (counts->is_cut_off) {
     std::cerr << "vouch: note: the last line is cut off and left out" << std::endl;
   }
-  if (told == 0) {
+  if (count == 0) {
     std::cerr << "vouch: note: no decision of " << counts->decisions << " is asked for"
               << std::endl;
   }
