@@ -20,9 +20,9 @@
 #include <vector>
 
 #include "tests/probe/node_cluster.h"
-#include "vouch/record/line.h"
 #include "vouch/host/vote_codec.h"
 #include "vouch/probe/codec.h"
+#include "vouch/record/line.h"
 #include "vouch/runtime/control.h"
 
 namespace vouch::testing {
