@@ -6,6 +6,7 @@
 #include <memory>
 #include <utility>
 
+#include "decision_file.h"
 #include "simulate_output.h"
 #include "vouch/report/page.h"
 #include "vouch/sim/policies.h"
@@ -24,6 +25,7 @@ struct Request {
   bool list = false;
   bool all = false;
   bool equal_timeouts = false;
+  std::string decisions;
   OutputRequest output;
 };
 
@@ -41,9 +43,9 @@ void add_broken_rules(const scenario::Scenario& scenario, const sim::RunResult& 
   }
 }
 
-PolicyRuns run_policy(const scenario::Scenario& scenario, const sim::Protocol& protocol,
-                      const Request& request, const RunOutput& output, std::size_t messages_max,
-                      const std::function<void()>& ran) {
+PolicyRuns run_policy(const scenario::Scenario& scenario, sim::Protocol& protocol,
+                      const Request& request, const RunOutput& output, DecisionFile& decisions,
+                      std::size_t messages_max, const std::function<void()>& ran) {
   PolicyRuns runs;
   runs.policy = protocol.name();
   runs.first_seed = request.seed;
@@ -55,6 +57,8 @@ PolicyRuns run_policy(const scenario::Scenario& scenario, const sim::Protocol& p
     const std::uint64_t seed = request.seed + i;
     sim::RunOptions options = scenario::run_options(scenario, runs.policy, seed);
     options.observers = output.observers();
+    decisions.begin_run(protocol, scenario.label() + " seed " + std::to_string(seed),
+                        options.observers);
     std::optional<report::Recorder> recorder;
     if (i == 0 && !request.output.report.empty()) {
       recorder.emplace(scenario.plan,
@@ -101,6 +105,10 @@ Status check(const Request& request, const std::vector<std::string>& names,
   if (request.runs < 1 || request.runs > kRunsMax) {
     return Error{Errc::kBadInput, "--runs: must be in [1, " + std::to_string(kRunsMax) + "], is " +
                                       std::to_string(request.runs)};
+  }
+  if (!request.decisions.empty() &&
+      std::find(policies.begin(), policies.end(), "vouch") == policies.end()) {
+    return Error{Errc::kBadInput, "--decisions: only the policy vouch records its decisions"};
   }
   return check(request.output, names.size() * policies.size() * request.runs);
 }
@@ -168,6 +176,8 @@ Outcome simulate(const Request& request) {
     }
   }
   const std::size_t messages_max = report::messages_per_recording(all.size() * policies->size());
+  DecisionFile decisions(request.decisions);
+  if (const Status status = decisions.status(); !status) return status.error();
   bool is_missed = false;
   {
     const std::uint64_t total = all.size() * policies->size() * request.runs;
@@ -180,7 +190,7 @@ Outcome simulate(const Request& request) {
         const auto output = RunOutput::create(request.output, scenario_runs.scenario, name);
         if (!output) return output.error();
         scenario_runs.policies.push_back(run_policy(scenario_runs.scenario, **protocol, request,
-                                                    **output, messages_max,
+                                                    **output, decisions, messages_max,
                                                     [&] { progress.update(++done); }));
         if (const Status status = (*output)->finish(scenario_runs.scenario.plan.end); !status) {
           return status.error();
@@ -191,6 +201,7 @@ Outcome simulate(const Request& request) {
       }
     }
   }
+  if (const Status status = decisions.finish(); !status) return status.error();
   const Status written = write_report(request.output, all, command_of(request, *policies));
   if (!written) return written.error();
   request.json ? print_simulation_json(all, std::cout) : print_simulation(all, std::cout);
@@ -231,6 +242,9 @@ void register_simulate(CLI::App& app, Outcome& outcome) {
                     "earlier and its lease lasts as long, Sentinel pings as often as the others\n"
                     "send. What a policy adds of its own (random parts, rounds, votes) stays.\n"
                     "Expectations are not judged: they hold for the scenario's own settings");
+  command->add_option("--decisions", request->decisions,
+                      "Write the decisions of vouch with their inputs to this file, one JSON line\n"
+                      "each, for vouch explain and vouch replay (docs/DECISIONS.md)");
   add_output_options(*command, request->output);
   command->callback([request, &outcome] { outcome = simulate(*request); });
 }

@@ -8,19 +8,6 @@ namespace {
 /// With six strikes a node is held off for 32 times hold_off: more would be for ever.
 constexpr std::uint8_t kStrikesMax = 6;
 
-/// The order of candidates (rule L4). Only electable ones are compared.
-///
-/// Modification: strikes come before the log. Electable are only those whose log is at least as
-/// long as those of a quorum, so what is committed is safe with any of them; and a node that flaps
-/// is as a rule the one with the longest log, because it led a moment ago.
-bool better(const Candidacy& a, NodeId a_id, const Candidacy& b, NodeId b_id) {
-  if (a.strikes != b.strikes) return a.strikes < b.strikes;
-  if (a.log != b.log) return a.log > b.log;
-  if (a.priority != b.priority) return a.priority > b.priority;
-  if (a.consenters != b.consenters) return a.consenters > b.consenters;
-  return a_id < b_id;
-}
-
 }  // namespace
 
 GroupWatch::GroupWatch(const Core& core, const GroupConfig& config)
@@ -97,9 +84,7 @@ void GroupWatch::refresh_lease() {
     lease_until_ = kLongAgo;
     return;
   }
-  std::array<Instant, kMaxNodes> until = support_;
-  until[self_] = kNever;
-  lease_until_ = voters_.quorum_until(until);
+  lease_until_ = lease_end(voters_, self_, support_);
 }
 
 /// A node that speaks for `term` names its leader: its own claim, or what it knows.
@@ -133,13 +118,12 @@ void GroupWatch::release(Slot from, Term up_to) {
 
 void GroupWatch::adopt_term(Core& core, Term term, Slot leader) {
   VOUCH_ASSERT(term > term_);
-  if (leads_) stand_down(core, StandDownReason::kDeposed);
+  if (leads_) stand_down(core, StandDownReason::kDeposed, term);
   term_ = term;
   campaigning_ = false;
   if (round_.active()) {
-    DecisionInput input = decision_input(core);
-    input.newer_term_known = true;
-    record_decision(core, input, decide(input));
+    const DecisionInput input = decision_input(core);
+    record_decision(core, input, decide(input));  // The question was asked in an older term.
     end_round(core);
   }
   // Told even if nobody leads before and after: the host must not forget a term (rule S6).
@@ -155,8 +139,9 @@ void GroupWatch::set_leader(Core& core, Slot leader) {
   core.out.push(LeaderChanged{id_, term_, core.roster.node(leader)});
 }
 
-void GroupWatch::stand_down(Core& core, StandDownReason reason) {
+void GroupWatch::stand_down(Core& core, StandDownReason reason, Term newer) {
   VOUCH_ASSERT(leads_);
+  if (core.recorder != nullptr) record_stand_down(core, reason, newer);
   leads_ = false;
   refresh_lease();
   const bool against_its_will = reason == StandDownReason::kLeaseLapsed ||
@@ -303,58 +288,36 @@ bool GroupWatch::leader_is_fine(const Core& core) const {
   return core.peers[leader_].state == PeerState::kTrusted && views_[leader_].claim == term_;
 }
 
-/// The age of the oldest work that does not move, as an instant; kNever when all moves.
-Instant GroupWatch::stuck_since(const Core& core) const {
-  if (core.config.worker_interval == Duration::zero()) return pending_since_;
-  return std::min(pending_since_, reported_at_);
+WorkFacts GroupWatch::work(const Core& core) const {
+  return {.pending_since = pending_since_,
+          .reported_at = reported_at_,
+          .progress_timeout = core.config.progress_timeout,
+          .worker_interval = core.config.worker_interval};
 }
 
-/// When this node is of no use as a leader, because its work does not move.
-Instant GroupWatch::stuck_at(const Core& core) const {
-  const Duration limit = core.config.progress_timeout;
-  return limit == Duration::zero() ? kNever : saturating_add(stuck_since(core), limit);
+OwnFacts GroupWatch::own_facts(const Core& core) const {
+  return {.log = log_,
+          .priority = priority_,
+          .strikes = strikes(core),
+          .may_lead = may_lead_,
+          .sick = core.sick(),
+          .stuck_at = stuck_at(core),
+          .sick_until = core.sick_until,
+          .late_timers = core.health.score()};
 }
 
 Candidacy GroupWatch::own_candidacy(const Core& core) const {
-  Candidacy own{.log = log_, .priority = priority_, .strikes = strikes(core)};
-  own.may_lead = may_lead_ && voters_.contains(self_) && !core.sick() && core.now < stuck_at(core);
-  SlotSet reached;
-  SlotSet consenters;
-  voters_.all().for_each([&](Slot slot) {
-    const bool other = slot != self_;
-    if (other && (!core.two_way(slot) || !core.carries_large(core.peers[slot]))) return;
-    reached.insert(slot);
-    if (other && (core.peers[slot].sick || views_[slot].candidacy.log > log_)) return;
-    consenters.insert(slot);
+  return candidacy_of(own_facts(core), core.now, voters_, self_, [&](Slot slot) {
+    return LivePeer{core, slot, views_[slot].candidacy};
   });
-  own.consenters = static_cast<std::uint8_t>(consenters.size());
-  own.reaches_quorum = voters_.is_quorum(reached);
-  own.electable = own.may_lead && voters_.is_quorum(consenters);
-  return own;
 }
 
 /// The best electable candidate known here. `asking` has just spoken, so it counts as reached.
 Slot GroupWatch::best_candidate(const Core& core, Slot asking) const {
-  Slot best = kNoSlot;
-  Candidacy best_candidacy{};
-  for (Slot slot = 0; slot < core.roster.size(); ++slot) {
-    if (!voters_.contains(slot)) continue;
-    if (slot != self_ && slot != asking && !core.two_way(slot)) continue;
-    if (slot != self_ && core.peers[slot].sick) continue;
-    const Candidacy candidacy = slot == self_ ? own_candidacy(core) : views_[slot].candidacy;
-    if (!candidacy.may_lead || !candidacy.electable) continue;
-    if (best == kNoSlot ||
-        better(candidacy, core.roster.node(slot), best_candidacy, core.roster.node(best))) {
-      best = slot;
-      best_candidacy = candidacy;
-    }
-  }
-  return best;
-}
-
-bool GroupWatch::bound_to_other(const Core& core, Slot candidate) const {
-  if (earlier_until_ > core.now) return true;
-  return promise_.to != kNoSlot && promise_.to != candidate && promise_.until > core.now;
+  return vouch::best_candidate(own_candidacy(core), voters_, self_, core.roster.size(), asking,
+                               [&](Slot slot) {
+                                 return LivePeer{core, slot, views_[slot].candidacy};
+                               });
 }
 
 /// Replaces the promise. Who still holds a lease by the old one is not forgotten.
@@ -369,27 +332,33 @@ Instant GroupWatch::promised_until() const {
   return std::max({promise_.until, hold_.until, earlier_until_});
 }
 
+Bindings GroupWatch::bindings(const Core& core) const {
+  return {.promise = promise_,
+          .hold = hold_,
+          .earlier_until = earlier_until_,
+          .silent_until = core.silent_until,
+          .evidence = evidence_,
+          .leads = leads_,
+          .lease_from = lease_from_,
+          .lease_until = lease_until_};
+}
+
 Instant GroupWatch::bound_until(const Core& core, Slot candidate) const {
-  Instant until = std::max(core.silent_until, earlier_until_);
-  if (promise_.to != kNoSlot && promise_.to != candidate) until = std::max(until, promise_.until);
-  if (hold_.candidate != candidate) until = std::max(until, hold_.until);
-  if (leads_ && candidate != self_) until = std::max(until, lease_until_);
-  return until;
+  return vouch::bound_until(bindings(core), self_, candidate);
 }
 
 VoteVerdict GroupWatch::may_vote(const Core& core, Slot candidate, Instant now) const {
-  if (candidate == kNoSlot || !voters_.contains(candidate) || !voters_.contains(self_)) {
-    return VoteVerdict::kNotVoter;
+  VoteInput input{.now = now, .group = id_, .term = term_, .voters = voters_, .self = self_};
+  input.candidate = candidate;
+  input.lease_mode = core.config.lease_mode;
+  input.bindings = bindings(core);
+  const VoteVerdict verdict = judge(input);
+  if (core.recorder != nullptr) {
+    PeerRoom room;
+    input.peers = gather_peers(core, room);
+    core.recorder->judged_vote(input, verdict);
   }
-  const bool refuse = core.config.lease_mode == LeaseMode::kRefuse;
-  if (refuse && now < core.silent_until) return VoteVerdict::kJustStarted;
-  if (hold_.candidate != candidate && now < hold_.until) return VoteVerdict::kHeld;
-  if (!refuse) return VoteVerdict::kMay;
-  if (candidate != self_ && lease_held(now)) return VoteVerdict::kPromised;
-  if (promise_.to != kNoSlot && promise_.to != candidate && promise_.until > now) {
-    return VoteVerdict::kPromised;
-  }
-  return VoteVerdict::kMay;
+  return verdict;
 }
 
 GroupRecord GroupWatch::record(const Core& core) const {
@@ -400,7 +369,7 @@ GroupRecord GroupWatch::record(const Core& core) const {
   if (leads_) {
     record.claim = term_;
     record.lease = to_wire(remaining(lease_until_, core.now));
-    const Instant since = stuck_since(core);
+    const Instant since = work(core).stuck_since();
     record.pending_age = to_wire(since < core.now ? core.now - since : Duration::zero());
   }
   return record;

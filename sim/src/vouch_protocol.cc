@@ -135,10 +135,11 @@ struct Sink {
 }  // namespace
 
 VouchReplica::VouchReplica(const ReplicaOptions& options, const MonitorConfig& config,
-                           const WorkOptions& work)
+                           const WorkOptions& work, DecisionRecorder* recorder)
     : self_(options.self),
       replicas_(options.replicas),
       config_(config),
+      recorder_(recorder),
       rng_(options.rng),
       work_(options.self, options.replicas, work) {}
 
@@ -161,6 +162,7 @@ Instant VouchReplica::start(const Boot& boot, Context& context) {
       host::Replica::create(std::move(config), context.now(), rng_.fork(boot.incarnation.value()));
   VOUCH_ASSERT(replica.has_value());  // VouchProtocol::create has checked the configuration.
   replica_.emplace(*std::move(replica));
+  replica_->set_recorder(recorder_);
   return finish(context);
 }
 
@@ -348,7 +350,7 @@ bool VouchProtocol::corrupt(std::byte* message, std::size_t size, Rng& rng) cons
 }
 
 std::unique_ptr<Replica> VouchProtocol::make(const ReplicaOptions& options) const {
-  return std::make_unique<VouchReplica>(options, config_, work_);
+  return std::make_unique<VouchReplica>(options, config_, work_, recorder_);
 }
 
 }  // namespace vouch::sim

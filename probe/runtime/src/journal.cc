@@ -3,26 +3,12 @@
 #include <chrono>
 #include <cstdio>
 #include <ctime>
+#include <variant>
 
 namespace vouch::runtime {
 namespace {
 
 using Json = nlohmann::ordered_json;
-
-std::string wall_clock() {
-  using std::chrono::system_clock;
-  const auto now = system_clock::now();
-  const std::time_t seconds = system_clock::to_time_t(now);
-  const auto millis =
-      std::chrono::duration_cast<std::chrono::milliseconds>(now.time_since_epoch()).count() % 1000;
-  std::tm parts{};
-  gmtime_r(&seconds, &parts);
-  char text[96];
-  std::snprintf(text, sizeof text, "%04d-%02d-%02dT%02d:%02d:%02d.%03dZ", parts.tm_year + 1900,
-                parts.tm_mon + 1, parts.tm_mday, parts.tm_hour, parts.tm_min, parts.tm_sec,
-                static_cast<int>(millis));
-  return text;
-}
 
 Json ids(const NodeList& nodes) {
   Json list = Json::array();
@@ -39,6 +25,21 @@ Json until_ms(Instant now, Instant at) {
 
 }  // namespace
 
+std::string wall_clock() {
+  using std::chrono::system_clock;
+  const auto now = system_clock::now();
+  const std::time_t seconds = system_clock::to_time_t(now);
+  const auto millis =
+      std::chrono::duration_cast<std::chrono::milliseconds>(now.time_since_epoch()).count() % 1000;
+  std::tm parts{};
+  gmtime_r(&seconds, &parts);
+  char text[96];
+  std::snprintf(text, sizeof text, "%04d-%02d-%02dT%02d:%02d:%02d.%03dZ", parts.tm_year + 1900,
+                parts.tm_mon + 1, parts.tm_mday, parts.tm_hour, parts.tm_min, parts.tm_sec,
+                static_cast<int>(millis));
+  return text;
+}
+
 double to_ms(Duration duration) {
   return static_cast<double>(duration.count() / 1000) / 1000.0;
 }
@@ -54,22 +55,19 @@ void Journal::note(Instant now, std::string_view event, const nlohmann::ordered_
   sink_(line.dump());
 }
 
-void Journal::write(Instant now, const Decision& d) {
-  note(now, "decision",
-       {{"group", d.group.value()},
-        {"verdict", to_string(d.verdict)},
-        {"subject", d.subject.value()},
-        {"term", d.term.value()},
-        {"round", d.round.value()},
-        {"attempt", d.attempt},
-        {"answers", d.answers},
-        {"consents", d.consents},
-        {"quorum", d.quorum},
-        {"until_ms", until_ms(now, d.until)},
-        {"best", d.best.value()},
-        {"via", ids(d.via)},
-        {"with_quorum", ids(d.with_quorum)},
-        {"with_log", ids(d.with_log)}});
+void Journal::record(const record::Line& line) {
+  if (std::holds_alternative<record::DecisionCase>(line.what) ||
+      std::holds_alternative<record::StandDownCase>(line.what)) {
+    recorded_.push_back(record::write(line));
+  } else {
+    sink_(record::write(line));
+  }
+}
+
+void Journal::write_recorded() {
+  if (recorded_.empty()) return;
+  sink_(recorded_.front());
+  recorded_.pop_front();
 }
 
 void Journal::write(Instant now, const Campaign& c) {
@@ -78,11 +76,6 @@ void Journal::write(Instant now, const Campaign& c) {
         {"after_term", c.after.value()},
         {"round", c.round.value()},
         {"valid_ms", until_ms(now, c.valid_until)}});
-}
-
-void Journal::write(Instant now, const StandDown& s) {
-  note(now, "stand_down",
-       {{"group", s.group.value()}, {"term", s.term.value()}, {"reason", to_string(s.reason)}});
 }
 
 void Journal::write(Instant now, const Vouched& v) {

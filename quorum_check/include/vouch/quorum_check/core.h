@@ -10,8 +10,10 @@
 #include "vouch/detector/time.h"
 #include "vouch/probe/self_health.h"
 #include "vouch/quorum_check/action.h"
+#include "vouch/quorum_check/candidates.h"
 #include "vouch/quorum_check/config.h"
 #include "vouch/quorum_check/quorum.h"
+#include "vouch/quorum_check/recorder.h"
 #include "vouch/quorum_check/roster.h"
 
 namespace vouch {
@@ -76,6 +78,9 @@ struct Core {
 
   SelfHealth health{};  ///< How late this node's own timers are.
 
+  DecisionRecorder* recorder = nullptr;      ///< Sees each decision with its inputs, if anybody.
+  std::array<PeerFacts, kMaxNodes> facts{};  ///< Room for what the current decision reads.
+
   [[nodiscard]] bool sick() const { return now < sick_until || health.is_sick(); }
 
   /// An instant of this node's clock as it travels. Never 0, which means "none".
@@ -124,6 +129,17 @@ struct Core {
     const Peer& peer = peers[slot];
     return peer.state == PeerState::kTrusted && is_heard(peer);
   }
+};
+
+/// PeerFacts in place: what the rank of candidates reads, without a copy.
+struct LivePeer {
+  const Core& core;
+  Slot slot;
+  const Candidacy& candidacy;
+
+  [[nodiscard]] bool two_way() const { return core.two_way(slot); }
+  [[nodiscard]] bool takes_large() const { return core.carries_large(core.peers[slot]); }
+  [[nodiscard]] bool is_sick() const { return core.peers[slot].sick; }
 };
 
 }  // namespace vouch

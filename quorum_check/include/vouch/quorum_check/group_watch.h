@@ -1,11 +1,14 @@
 #pragma once
 
 #include <array>
+#include <optional>
+#include <span>
 
 #include "vouch/quorum_check/action.h"
 #include "vouch/quorum_check/confirmation.h"
 #include "vouch/quorum_check/core.h"
 #include "vouch/quorum_check/event.h"
+#include "vouch/quorum_check/leadership.h"
 #include "vouch/quorum_check/quorum.h"
 #include "vouch/quorum_check/status.h"
 
@@ -72,23 +75,6 @@ class GroupWatch {
   [[nodiscard]] GroupStatus status(const Core& core, Instant now) const;
 
  private:
-  /// A promise not to help replace a leader: to whom, and until when.
-  struct Promise {
-    Slot to = kNoSlot;
-    Term term{};
-    Instant until = kLongAgo;
-  };
-  /// A consent: bound to one candidate, supporting nobody else meanwhile.
-  struct Hold {
-    Slot candidate = kNoSlot;
-    Instant until = kLongAgo;
-  };
-  /// First-hand evidence: the leader's quorum lease, by the proved age of its claim.
-  struct LeaderEvidence {
-    Slot leader = kNoSlot;
-    Term term{};
-    Instant until = kLongAgo;
-  };
   /// The newest word of a peer on this group.
   struct PeerView {
     Term claim{};      ///< Not 0: it claims to lead at this term.
@@ -100,26 +86,33 @@ class GroupWatch {
   void learn_leader(Core& core, Term term, Slot leader);
   void adopt_term(Core& core, Term term, Slot leader);
   void set_leader(Core& core, Slot leader);
-  void stand_down(Core& core, StandDownReason reason);
+  void stand_down(Core& core, StandDownReason reason, Term newer = {});
   void release(Slot from, Term up_to);
   [[nodiscard]] bool leader_is_fine(const Core& core) const;
-  [[nodiscard]] Instant stuck_since(const Core& core) const;
-  [[nodiscard]] Instant stuck_at(const Core& core) const;
+  [[nodiscard]] WorkFacts work(const Core& core) const;
+  [[nodiscard]] Instant stuck_at(const Core& core) const { return work(core).stuck_at(); }
   void refresh_lease();
+  [[nodiscard]] std::optional<StandDownReason> due_to_stand_down(const Core& core) const;
   void add_strike(const Core& core);
   [[nodiscard]] std::uint8_t strikes(const Core& core) const {
     return core.now < steady_at_ ? strikes_ : std::uint8_t{0};
   }
 
   // Who would be best.
+  [[nodiscard]] OwnFacts own_facts(const Core& core) const;
   [[nodiscard]] Candidacy own_candidacy(const Core& core) const;
   [[nodiscard]] Slot best_candidate(const Core& core, Slot asking) const;
 
   // Promises and consents.
   [[nodiscard]] bool accepts_claim(const Core& core, Slot from, const GroupRecord& record) const;
-  [[nodiscard]] bool bound_to_other(const Core& core, Slot candidate) const;
+  [[nodiscard]] Bindings bindings(const Core& core) const;
   void make_promise(const Core& core, Slot to, Term term, Instant until);
-  [[nodiscard]] Answer judge(Core& core, Slot from, const ConfirmRequest& request, Slot best);
+  [[nodiscard]] Answer answer_to(Core& core, Slot from, const ConfirmRequest& request, Slot best);
+
+  // What the rules read, in the form in which it can be recorded.
+  using PeerRoom = std::array<PeerFacts, kMaxNodes>;
+  std::span<const PeerFacts> gather_peers(const Core& core, PeerRoom& room) const;
+  void record_stand_down(const Core& core, StandDownReason reason, Term newer) const;
 
   // The round.
   void start_round(Core& core);
@@ -128,14 +121,12 @@ class GroupWatch {
   void evaluate(Core& core);
   void campaign(Core& core, const DecisionOutput& decided);
   void record_decision(Core& core, const DecisionInput& input, const DecisionOutput& decided);
-  void name_obstacles(const Core& core, Decision& decision) const;
-  void plan_next_attempt(Core& core, const DecisionInput& input, const DecisionOutput& decided);
+  void plan_next_attempt(Core& core, const DecisionOutput& decided);
   void check_suppress_cap(Core& core, Verdict verdict);
-  [[nodiscard]] DecisionInput decision_input(const Core& core) const;
+  [[nodiscard]] DecisionInput decision_input(Core& core) const;
   [[nodiscard]] bool wants_consent(const Core& core, const Candidacy& own, Verdict verdict) const;
   [[nodiscard]] bool proves_nothing(const Core& core, const ConfirmReply& reply) const;
   [[nodiscard]] Duration hold_for(const Core& core) const;
-  [[nodiscard]] Duration answer_window(const Core& core) const;
 
   GroupId id_;
   ConfigEpoch epoch_;

@@ -56,6 +56,10 @@ class Monitor {
   }
   void pop_action() { core_.out.pop(); }
 
+  /// From now on `recorder` sees each decision with everything that it depends on (nullptr: nobody
+  /// does). It must outlive this object or be taken out before. What is decided does not change.
+  void set_recorder(DecisionRecorder* recorder) { core_.recorder = recorder; }
+
   /// When `handle_timeout` is due at the latest. Valid until the next handle_* call.
   [[nodiscard]] Instant next_timeout() const { return due_; }
 

@@ -93,6 +93,9 @@ class Replica {
     return std::min(monitor_.next_timeout(), election_.next_timeout());
   }
 
+  /// See Monitor::set_recorder.
+  void set_recorder(DecisionRecorder* recorder) { monitor_.set_recorder(recorder); }
+
   [[nodiscard]] const Monitor& monitor() const { return monitor_; }
   [[nodiscard]] const BuiltinElection& election() const { return election_; }
 
