@@ -6,6 +6,7 @@
 #include "command.h"
 #include "demo.h"
 #include "evaluate.h"
+#include "lint.h"
 #include "node.h"
 #include "simulate.h"
 #include "swarm.h"
@@ -20,7 +21,7 @@ constexpr std::array kCommands = {
     RegisterCommand{register_drill},    RegisterCommand{register_record},
     RegisterCommand{register_evaluate}, RegisterCommand{register_simulate},
     RegisterCommand{register_atlas},    RegisterCommand{register_swarm},
-    RegisterCommand{register_version},
+    RegisterCommand{register_lint},     RegisterCommand{register_version},
 };
 
 int run(int argc, char** argv) {
