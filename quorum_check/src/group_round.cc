@@ -173,6 +173,9 @@ Answer GroupWatch::judge(Core& core, Slot from, const ConfirmRequest& request, S
   if (!request.wants_consent) return Answer::kNotAsked;
   if (hold_.candidate != from && core.now < hold_.until) return Answer::kHeld;
   if (best != from || request.sick) return Answer::kEndorseOther;
+  // The candidate counts on logs as it heard of them last, and may not know how long ours is: the
+  // host would refuse it the vote.
+  if (request.candidacy.log < log_) return Answer::kEndorseOther;
   Instant until = core.now + core.stretch(granted_hold(core, request)) + core.config.guard;
   // An older question that comes late, with a shorter hold, takes nothing back: the candidate may
   // rely on what it was promised before.
