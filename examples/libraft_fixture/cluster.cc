@@ -59,6 +59,8 @@ Cluster::Cluster(unsigned servers, Mode mode, std::uint64_t seed) {
   must(raft_fixture_configuration(&fixture_, servers, &configuration));
   must(raft_fixture_bootstrap(&fixture_, &configuration));
   raft_configuration_close(&configuration);
+  for (unsigned i = 0; i < servers; ++i)
+    raft_set_pre_vote(&at(i), mode == Mode::kPreVote);
   for (unsigned i = 0; mode == Mode::kGuarded && i < servers; ++i) {
     Result<Monitor> monitor =
         Monitor::create(config_of(i, servers), Instant{}, Rng(seed * 100 + i));

@@ -12,8 +12,12 @@
 
 namespace vouch::libraft {
 
-/// Whether vouch decides, or libraft as it comes.
-enum class Mode : std::uint8_t { kUnguarded, kGuarded };
+/// Who decides about elections.
+enum class Mode : std::uint8_t {
+  kUnguarded,  ///< libraft as it comes.
+  kPreVote,    ///< libraft with its pre-vote.
+  kGuarded,    ///< vouch; without pre-vote, which it does not need.
+};
 
 /// What was seen since Cluster::mark().
 struct Seen {

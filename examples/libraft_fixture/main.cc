@@ -31,6 +31,7 @@ int main() {
     std::printf("  %-10s %11s %6s %8s %12s %s\n", "", "candidacies", "terms", "leaders",
                 "first after", "writes committed");
     print_row("unguarded", play(programme, Mode::kUnguarded));
+    print_row("pre-vote", play(programme, Mode::kPreVote));
     const Outcome guarded = play(programme, Mode::kGuarded);
     print_row("guarded", guarded);
     is_good = is_good && guarded.settled && guarded.seen.leases_at_once == 0 &&
