@@ -7,6 +7,7 @@
 #include "demo.h"
 #include "evaluate.h"
 #include "explain.h"
+#include "lint.h"
 #include "node.h"
 #include "simulate.h"
 #include "swarm.h"
@@ -22,7 +23,7 @@ constexpr std::array kCommands = {
     RegisterCommand{register_evaluate}, RegisterCommand{register_simulate},
     RegisterCommand{register_atlas},    RegisterCommand{register_swarm},
     RegisterCommand{register_explain},  RegisterCommand{register_replay},
-    RegisterCommand{register_version},
+    RegisterCommand{register_lint},     RegisterCommand{register_version},
 };
 
 int run(int argc, char** argv) {

@@ -188,6 +188,9 @@ Answer judge(const AnswerInput& in) {
   if (!in.wants_consent) return Answer::kNotAsked;
   if (bound.hold.candidate != in.asker && in.now < bound.hold.until) return Answer::kHeld;
   if (in.best != in.asker || in.asker_sick) return Answer::kEndorseOther;
+  // The candidate counts on logs as it heard of them last, and may not know how long ours is: the
+  // host would refuse it the vote.
+  if (in.asker_log < in.own.log) return Answer::kEndorseOther;
   return Answer::kConsent;
 }
 

@@ -178,6 +178,7 @@ Answer GroupWatch::answer_to(Core& core, Slot from, const ConfirmRequest& reques
   input.asked_term = request.term;
   input.wants_consent = request.wants_consent;
   input.asker_sick = request.sick;
+  input.asker_log = request.candidacy.log;
   input.hold = granted_hold(core, request);
   input.best = best;
   const Answer answer = judge(input);

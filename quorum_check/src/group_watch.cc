@@ -143,6 +143,9 @@ void GroupWatch::stand_down(Core& core, StandDownReason reason, Term newer) {
   VOUCH_ASSERT(leads_);
   if (core.recorder != nullptr) record_stand_down(core, reason, newer);
   leads_ = false;
+  // What was not committed for want of a quorum must not make this node unfit when it is back. A
+  // worker that hangs has cost it a strike.
+  if (reports_commits_) pending_since_ = kNever;
   refresh_lease();
   const bool against_its_will = reason == StandDownReason::kLeaseLapsed ||
                                 reason == StandDownReason::kNoProgress ||
@@ -165,6 +168,7 @@ void GroupWatch::handle(Core& core, const Elected& event) {
   campaigning_ = false;
   if (round_.active()) end_round(core);
   leads_ = true;
+  if (reports_commits_ && log_.index > commit_) pending_since_ = core.now;
   claim_made_ = core.now;
   lease_from_ = core.now + event.bound;
   support_.fill(kLongAgo);
@@ -212,7 +216,7 @@ void GroupWatch::handle(Core& core, const TermObserved& event) {
 
 void GroupWatch::handle(Core& core, const LogAdvanced& event) {
   log_ = event.log;
-  if (reports_commits_ && pending_since_ == kNever && log_.index > commit_) {
+  if (leads_ && reports_commits_ && pending_since_ == kNever && log_.index > commit_) {
     pending_since_ = core.now;
   }
 }
@@ -239,7 +243,8 @@ void GroupWatch::handle(Core& core, const CommitReported& event) {
   const bool moved = event.index > commit_ || !reports_commits_;
   reports_commits_ = true;
   commit_ = std::max(commit_, event.index);
-  if (log_.index <= commit_) {
+  // Only a leader can commit: the end of a follower's log waits for somebody else.
+  if (!leads_ || log_.index <= commit_) {
     pending_since_ = kNever;
   } else if (moved || pending_since_ == kNever) {
     pending_since_ = core.now;

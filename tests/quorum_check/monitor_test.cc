@@ -214,5 +214,27 @@ TEST(Monitor, WhoSendsNoBigMessageBackDoesNotSupport) {
   EXPECT_FALSE(one.status().candidacy.electable);
 }
 
+/// It counts on what it heard of this node's log before a cut, and does not know better yet.
+TEST(Monitor, ConsentsToNobodyWhoseLogIsShorter) {
+  OneMonitor one(config_of(3));
+  one.receive(one.heartbeat(kOther));
+  one.tell(LogAdvanced{kGroup, {Term{1}, 10}});
+  ConfirmRequest request{.from = {kOther, Incarnation{1}}, .group = kGroup};
+  request.epoch = ConfigEpoch{1};
+  request.round = Nonce{7};
+  request.hold = to_wire(milliseconds(150));
+  request.wants_consent = true;
+  request.candidacy = {.consenters = 3, .may_lead = true, .electable = true};
+  for (const std::uint64_t index : {9U, 10U}) {
+    one.forget();
+    ++request.attempt;
+    request.candidacy.log = {Term{1}, index};
+    one.receive(request);
+    ASSERT_EQ(one.sent_to<ConfirmReply>(kOther).size(), 1U);
+    EXPECT_EQ(one.sent_to<ConfirmReply>(kOther)[0].answer,
+              index < 10 ? Answer::kEndorseOther : Answer::kConsent);
+  }
+}
+
 }  // namespace
 }  // namespace vouch::testing

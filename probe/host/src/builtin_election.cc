@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <string>
 
+#include "vouch/host/election_lint.h"
+
 namespace vouch::host {
 namespace {
 
@@ -52,6 +54,9 @@ Status validate(const ElectionConfig& config, const MonitorConfig& monitor) {
   if (config.retry_interval <= Duration::zero() || config.retry_interval > config.vote_window) {
     return bad("retry_interval must be above 0 and at most vote_window (" +
                in_ms(config.vote_window) + "), not " + in_ms(config.retry_interval));
+  }
+  for (const LintRow& row : lint(config, monitor)) {
+    if (row.judgement() == Judgement::kUnsafe) return bad(row.message());
   }
   for (auto ballot = config.ballots.begin(); ballot != config.ballots.end(); ++ballot) {
     const std::string name = "group " + std::to_string(ballot->group.value());

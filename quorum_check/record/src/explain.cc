@@ -121,6 +121,8 @@ std::string answer_text(const Tell& tell, const AnswerCase& what) {
       return "does not consent to " + asker + ": " + binding_text(tell, in.bindings, in.asker);
     case Answer::kEndorseOther:
       if (in.asker_sick) return "does not consent to " + asker + ", which says that it is slow";
+      if (in.asker_log < in.own.log)
+        return "does not consent to " + asker + ", whose log is shorter than its own";
       return "does not consent to " + asker + ": " +
              (in.best == kNoSlot ? "it knows nobody who can lead"
                                  : tell.name(in.best) + " is the better candidate");

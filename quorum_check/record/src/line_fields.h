@@ -139,6 +139,7 @@ void input_fields(Io& io, T& in, const AnswerInput*) {
   io.id("asked_term", in.asked_term);
   io.flag("wants_consent", in.wants_consent);
   io.flag("asker_sick", in.asker_sick);
+  io.object("asker_log", [&](auto& log) { log_fields(log, in.asker_log); });
   io.duration("hold_ns", in.hold);
 }
 

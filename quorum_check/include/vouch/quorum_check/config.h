@@ -55,6 +55,12 @@ struct MonitorConfig {
   /// that hears from no quorum stops after this; a crash costs about this.
   Duration lease = std::chrono::milliseconds(800);
 
+  /// How long a promise given to a leader binds this node: L_follower of rule S8. Zero: the
+  /// shortest that covers `lease`. Longer while the lease of a running group is being changed, node
+  /// by node: first this everywhere, then `lease`. lease (1+r)/(1-r) + guard <= follower_lease, and
+  /// at most 1 h.
+  Duration follower_lease{};
+
   /// Greatest difference of a clock's rate from true time, in parts per million. [0, 100000].
   /// 1000 is twice the greatest slew of NTP.
   std::uint32_t clock_drift_ppm = 1000;
@@ -69,6 +75,11 @@ struct MonitorConfig {
   /// How long a consent binds the one who gives it; a candidate must campaign within it. Longer
   /// when the measured round trip asks for it, but never above lease / 2.
   Duration consent_hold = std::chrono::milliseconds(150);
+
+  /// The greatest round trip among the voters that the host has measured or expects. Nothing is
+  /// timed by it: it is what the knobs are checked against. Zero: not known, and those checks are
+  /// left out. In [0, 1 h].
+  Duration round_trip{};
 
   /// After suppressing for this long without an end an alert says so; it never elects against valid
   /// evidence (rule S9).
@@ -108,15 +119,22 @@ struct MonitorConfig {
   /// a clock that ran on through the restart. In [0, 1 h].
   Duration boot_promise{};
 
-  /// The promise that covers `lease` on any clock within the drift bound:
-  /// lease (1 + r) / (1 - r) + guard, rounded up.
+  /// How long a promise binds: follower_lease, or what covers `lease` on any clock within the drift
+  /// bound: lease (1 + r) / (1 - r) + guard, rounded up.
   [[nodiscard]] Duration promise() const;
+
+  /// The second of the two, whatever follower_lease says.
+  [[nodiscard]] Duration shortest_promise() const;
 
   /// Longest consent: lease / 2.
   [[nodiscard]] Duration consent_hold_max() const { return lease / 2; }
 };
 
-/// Checks every rule above. The message names the field, the rule and the value.
+/// Checks every rule above, those between the knobs by lint() (lint.h). The message names the
+/// field, the rule and the value.
 [[nodiscard]] Status validate(const MonitorConfig& config);
+
+/// The part of it that is not about knobs: nodes, groups, voters.
+[[nodiscard]] Status validate_members(const MonitorConfig& config);
 
 }  // namespace vouch

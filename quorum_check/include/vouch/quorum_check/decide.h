@@ -157,6 +157,7 @@ struct AnswerInput {
   Term asked_term{};
   bool wants_consent = false;
   bool asker_sick = false;
+  LogPosition asker_log{};
   Duration hold{};  ///< For how long a consent would bind, within this node's own limit.
 
   Slot best = kNoSlot;  ///< Best candidate that this node knows; the asker counts as reached.

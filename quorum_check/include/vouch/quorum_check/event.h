@@ -67,7 +67,7 @@ struct ProgressReported {
 
 /// From the worker: everything up to `index` of the log is committed. For hosts that do not know
 /// the age of their work: something is pending while the log (LogAdvanced) is longer, and its age
-/// is counted from the newest commit.
+/// is counted from the newest commit. Counts while this node leads: followers may report it too.
 struct CommitReported {
   GroupId group{};
   std::uint64_t index = 0;
