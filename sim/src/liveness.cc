@@ -31,8 +31,11 @@ std::string milliseconds(Duration span) {
 
 }  // namespace
 
-void Liveness::noted(const Engine&, NodeIndex, const Note& note) {
-  if (note.kind == NoteKind::kCampaign) ++period_.elections;
+void Liveness::noted(const Engine& engine, NodeIndex, const Note& note) {
+  if (note.kind == NoteKind::kCampaign) {
+    ++period_.elections;
+    last_election_ = engine.now();
+  }
   if (note.kind == NoteKind::kElected) ++period_.leader_changes;
 }
 
@@ -90,7 +93,8 @@ void Liveness::close(const Engine& engine) {
         period_.is_stuck = !is_usable;
         // A campaign that was under way when the links changed may still end in a leadership that
         // cannot last: one election of this period after it is no churn.
-        period_.is_churning = period_.leader_changes > 1 && period_.elections > 1;
+        period_.is_churning = (period_.leader_changes > 1 && period_.elections > 1) ||
+                              (period_.elections > 0 && last_election_ > measures_.last_unusable());
         period_.is_late = is_usable && period_.recovery > bound_;
         break;
       case Situation::kHopeless: {

@@ -70,8 +70,8 @@ TEST_F(AtlasCommandTest, AllGraphsOfThree) {
   EXPECT_EQ(vouch["kept"], 28);
   EXPECT_EQ(vouch["recoverable"], 9);
   EXPECT_EQ(vouch["hopeless"], 27);
-  for (const char* what :
-       {"deposed", "stuck", "churning", "noisy", "heal_disturbs", "split_lease", "other_unsafe"}) {
+  for (const char* what : {"deposed", "stuck", "churning", "late", "noisy", "heal_disturbs",
+                           "split_lease", "other_unsafe"}) {
     EXPECT_EQ(vouch[what], 0) << what;
   }
   EXPECT_GT(vouch["recovery_ms_median"], 600);

@@ -213,6 +213,10 @@ class Protocol {
   /// otherwise, and there is no lease that could be split.
   [[nodiscard]] virtual bool has_lease() const = 0;
 
+  /// Whether two candidates of one term may divide the voters between them. Without it a term
+  /// belongs to one node (a ballot that names its node), and no vote can be split.
+  [[nodiscard]] virtual bool has_votes() const { return true; }
+
   /// How many bytes a message is on the wire; as large as its type when nothing else is known.
   [[nodiscard]] virtual std::size_t wire_size(const Payload& payload) const {
     return payload.size();
