@@ -70,6 +70,14 @@ Status check_groups(const MonitorConfig& config) {
   return Done{};
 }
 
+/// No lease and no promise depends on it, so the linter has nothing to compare it with.
+Status check_transfer(const MonitorConfig& config) {
+  const Duration cooldown = config.transfer_cooldown;
+  if (cooldown >= Duration::zero() && cooldown <= std::chrono::hours(24)) return Done{};
+  return broken("transfer_cooldown", "in [0, 24 h]",
+                std::to_string(cooldown.count() / 1'000'000) + " ms");
+}
+
 }  // namespace
 
 Duration MonitorConfig::shortest_promise() const {
@@ -90,6 +98,7 @@ Status validate_members(const MonitorConfig& config) {
 
 Status validate(const MonitorConfig& config) {
   if (Status members = validate_members(config); !members) return members;
+  if (Status transfer = check_transfer(config); !transfer) return transfer;
   // Ranges come first: a relation with a value out of its range says less.
   for (const bool ranges : {true, false}) {
     for (const LintRow& row : lint(config)) {

@@ -50,6 +50,10 @@ std::optional<StandDownReason> GroupWatch::due_to_stand_down(const Core& core) c
                        .may_lead = may_lead_,
                        .has_successor = !may_lead_ && best_candidate(core, kNoSlot) != kNoSlot})) {
     case LeaseVerdict::kKeep:
+      if (core.now < hands_over_until_ && best_candidate(core, kNoSlot, own_slot()) != kNoSlot) {
+        return StandDownReason::kTransferred;
+      }
+      return std::nullopt;
     case LeaseVerdict::kReadFirst:
       return std::nullopt;
     case LeaseVerdict::kLapsed:

@@ -128,6 +128,7 @@ void GroupWatch::adopt_term(Core& core, Term term, Slot leader) {
   }
   // Told even if nobody leads before and after: the host must not forget a term (rule S6).
   leader_ = leader;
+  notice_leader(core);
   core.out.push(LeaderChanged{id_, term_, core.roster.node(leader)});
   // The winner of that term gets the time of a heartbeat or two to speak for itself.
   grace_until_ = core.now + 2 * core.config.heartbeat_interval;
@@ -136,7 +137,17 @@ void GroupWatch::adopt_term(Core& core, Term term, Slot leader) {
 void GroupWatch::set_leader(Core& core, Slot leader) {
   if (leader_ == leader) return;
   leader_ = leader;
+  notice_leader(core);
   core.out.push(LeaderChanged{id_, term_, core.roster.node(leader)});
+}
+
+/// After a change of leader, not after the first one, nobody advises another for a while.
+void GroupWatch::notice_leader(const Core& core) {
+  if (leader_ == kNoSlot || leader_ == last_leader_) return;
+  if (last_leader_ != kNoSlot) {
+    advises_from_ = saturating_add(core.now, core.config.transfer_cooldown);
+  }
+  last_leader_ = leader_;
 }
 
 void GroupWatch::stand_down(Core& core, StandDownReason reason, Term newer) {
@@ -151,6 +162,10 @@ void GroupWatch::stand_down(Core& core, StandDownReason reason, Term newer) {
                                 reason == StandDownReason::kNoProgress ||
                                 reason == StandDownReason::kStalling;
   if (against_its_will) add_strike(core);
+  hands_over_until_ = kLongAgo;
+  if (reason == StandDownReason::kTransferred) {
+    behind_until_ = saturating_add(core.now, std::max(core.config.hold_off, 4 * core.config.lease));
+  }
   abdicated_ = std::max(abdicated_, term_);
   release(self_, term_);
   support_.fill(kLongAgo);
@@ -271,6 +286,19 @@ void GroupWatch::handle(Core& core, const MembershipChanged& event) {
   core.announce = true;
 }
 
+void GroupWatch::handle(Core& core, const HandOver& event) {
+  if (leads_ && event.term == term_) hands_over_until_ = core.now + core.config.lease;
+}
+
+void GroupWatch::advise(Core& core, TransferReason reason, SlotSet unfit) {
+  if (!leads_ || core.now < advises_from_) return;
+  if (core.config.transfer_cooldown == Duration::zero()) return;
+  const Slot to = best_candidate(core, kNoSlot, unfit | own_slot());
+  if (to == kNoSlot) return;
+  advises_from_ = saturating_add(core.now, core.config.transfer_cooldown);
+  core.out.push(TransferAdvice{id_, term_, core.roster.node(to), reason});
+}
+
 void GroupWatch::add_strike(const Core& core) {
   const Duration hold_off = core.config.hold_off;
   if (hold_off == Duration::zero()) return;
@@ -318,11 +346,13 @@ Candidacy GroupWatch::own_candidacy(const Core& core) const {
 }
 
 /// The best electable candidate known here. `asking` has just spoken, so it counts as reached.
-Slot GroupWatch::best_candidate(const Core& core, Slot asking) const {
-  return vouch::best_candidate(own_candidacy(core), voters_, self_, core.roster.size(), asking,
-                               [&](Slot slot) {
-                                 return LivePeer{core, slot, views_[slot].candidacy};
-                               });
+Slot GroupWatch::best_candidate(const Core& core, Slot asking, SlotSet unfit) const {
+  return vouch::best_candidate(
+      own_candidacy(core), voters_, self_, core.roster.size(), asking,
+      [&](Slot slot) {
+        return LivePeer{core, slot, views_[slot].candidacy};
+      },
+      unfit);
 }
 
 /// Replaces the promise. Who still holds a lease by the old one is not forgotten.

@@ -11,7 +11,7 @@ namespace {
 std::size_t action_room(const MonitorConfig& config) {
   const std::size_t peers = config.peers.size() + 1;
   const std::size_t groups = config.groups.size();
-  return peers * (3 + 2 * groups) + 16 * groups + 16;
+  return peers * (3 + 2 * groups) + 16 * groups + 16 + 4 * Findings::kMax;
 }
 
 }  // namespace
@@ -43,7 +43,7 @@ Result<Monitor> Monitor::create(const MonitorConfig& config, Instant now, Rng rn
   return Monitor(std::move(core));
 }
 
-Monitor::Monitor(Core core) : core_(std::move(core)) {
+Monitor::Monitor(Core core) : core_(std::move(core)), health_(core_.config, core_.now) {
   groups_.reserve(core_.config.groups.size());
   for (const GroupConfig& group : core_.config.groups)
     groups_.emplace_back(core_, group);
@@ -95,6 +95,7 @@ void Monitor::handle_stall(Instant last, Duration gap) {
   core_.silent_until =
       core_.silent_until > last ? saturating_add(core_.silent_until, gap) : core_.silent_until;
   next_heartbeat_ = core_.now;
+  health_.stalled(core_.now);
   spend_stall_budget(gap);
 }
 
@@ -143,6 +144,7 @@ void Monitor::handle_timeout(Instant now) {
     core_.announce = true;
     notice_late_timer(core_.now - next_heartbeat_);
     pad_ = core_.config.padded_every != 0 && ++ticks_ % core_.config.padded_every == 0;
+    check_links();
   }
   check_peers();
   leave();
@@ -191,6 +193,7 @@ void Monitor::handle_node_event(const Obituary& event) {
   }
   peer.dead_incarnation = event.incarnation;
   peer.incarnation = event.incarnation;
+  health_.process_ended(core_.now, health_.index_of(event.node), true);
   handle_process_end(slot);
   move_to(slot, PeerState::kSuspect);
 }
@@ -198,6 +201,7 @@ void Monitor::handle_node_event(const Obituary& event) {
 void Monitor::handle_node_event(const Hint& event) {
   const Slot slot = core_.roster.slot_of(event.node);
   if (slot == kNoSlot || slot == core_.roster.self()) return;
+  health_.refused(core_.now, health_.index_of(event.node));
   // As if its freshness point had come: the question goes out at once, and the next heartbeat ends
   // it. What refuses the question to the peer itself is no second hint.
   if (core_.peers[slot].state == PeerState::kTrusted) move_to(slot, PeerState::kSuspect);
@@ -211,6 +215,7 @@ bool Monitor::take_sender(Slot from, const Sender& sender) {
   }
   if (sender.incarnation > peer.incarnation) {
     // The new life is proof that the old one has ended: its claims and promises are void.
+    health_.process_ended(core_.now, health_.index_of(sender.node), false);
     if (peer.incarnation.value() != 0) handle_process_end(from);
     peer.incarnation = sender.incarnation;
   }
@@ -238,7 +243,9 @@ void Monitor::handle(Slot from, const Heartbeat& heartbeat) {
     ++core_.counters.dropped_bad_field;
     return;
   }
+  const std::size_t index = health_.index_of(heartbeat.from.node);
   if (heartbeat.seq <= peer.last_seq) {
+    health_.overtaken(index, heartbeat.seq);
     ++core_.counters.dropped_stale_sequence;
     return;
   }
@@ -249,6 +256,7 @@ void Monitor::handle(Slot from, const Heartbeat& heartbeat) {
   if (must_answer(peer, heartbeat)) core_.answer.insert(from);
   const bool echo_fresh = take_echo(peer, heartbeat);
   take_padded_echo(peer, heartbeat);
+  health_.heard(core_.now, index, heartbeat, echo_age(heartbeat), core_.sick());
   if (echo_fresh) {
     peer.promised = heartbeat.sent_at;
     peer.detector.heartbeat(core_.now, heartbeat.seq);
@@ -311,6 +319,15 @@ bool Monitor::take_echo(Peer& peer, const Heartbeat& heartbeat) {
   return core_.now - echo <= core_.config.lease - core_.config.heartbeat_interval;
 }
 
+/// How long ago this node sent what the heartbeat echoes; negative if it echoes nothing of its.
+Duration Monitor::echo_age(const Heartbeat& heartbeat) const {
+  if (heartbeat.echo_incarnation != core_.config.incarnation || heartbeat.echo.value() == 0) {
+    return Duration(-1);
+  }
+  const Instant echo{Duration(heartbeat.echo.value())};
+  return echo > core_.now || echo < core_.began ? Duration(-1) : core_.now - echo;
+}
+
 void Monitor::handle(Slot from, const ConfirmRequest& request) {
   ++core_.counters.confirm_requests_received;
   if (GroupWatch* group = find(request.group)) {
@@ -354,6 +371,40 @@ void Monitor::check_peers() {
   }
 }
 
+std::uint8_t Monitor::padded_behind(Slot slot) const {
+  const std::uint64_t behind = heartbeat_seq_[slot].value() - padded_seq_[slot].value();
+  const bool has_any = padded_seq_[slot].value() != 0 && behind <= 255;
+  return has_any ? static_cast<std::uint8_t>(behind) : std::uint8_t{0};
+}
+
+/// Measures the links and reads the matrix, once per heartbeat interval.
+void Monitor::check_links() {
+  if (core_.config.padded_every != 0) {
+    for (Slot slot = 0; slot < core_.roster.size(); ++slot) {
+      if (slot == core_.roster.self()) continue;
+      health_.set_carries_large(health_.index_of(core_.roster.node(slot)),
+                                core_.carries_large(core_.peers[slot]));
+    }
+  }
+  bool is_stuck = false;
+  for (const GroupWatch& group : groups_)
+    is_stuck |= group.is_stuck(core_);
+  health_.tick(core_.now, core_.sick(), is_stuck,
+               [this](const Diagnosis& diagnosis) { core_.out.push(diagnosis); });
+  const std::optional<TransferReason> reason = health_.own_trouble(core_.now);
+  if (reason) advise(*reason);
+}
+
+void Monitor::advise(TransferReason reason) {
+  SlotSet unfit;
+  const NodeMask blamed = health_.unfit();
+  for (std::size_t index = 0; index < health_.matrix().size(); ++index) {
+    if (has(blamed, index)) unfit.insert(core_.roster.slot_of(health_.matrix().node(index)));
+  }
+  for (GroupWatch& group : groups_)
+    group.advise(core_, reason, unfit);
+}
+
 void Monitor::send_heartbeats(SlotSet to, bool padded) {
   Heartbeat heartbeat{.from = {core_.roster.self_id(), core_.config.incarnation}};
   heartbeat.sent_at = Core::stamp(core_.now);
@@ -368,6 +419,7 @@ void Monitor::send_heartbeats(SlotSet to, bool padded) {
     report.hears = peer.state == PeerState::kTrusted;
     report.is_heard = core_.is_heard(peer);
   }
+  health_.fill(heartbeat);
   for (const GroupWatch& group : groups_) {
     heartbeat.groups[heartbeat.group_count++] = group.record(core_);
   }
@@ -376,6 +428,8 @@ void Monitor::send_heartbeats(SlotSet to, bool padded) {
     const Peer& peer = core_.peers[slot];
     heartbeat_seq_[slot] = heartbeat_seq_[slot].next();
     heartbeat.seq = heartbeat_seq_[slot];
+    if (padded) padded_seq_[slot] = heartbeat.seq;
+    heartbeat.padded_behind = padded_behind(slot);
     heartbeat.echo_incarnation = peer.incarnation;
     heartbeat.echo = peer.newest;
     heartbeat.promised = peer.promised;

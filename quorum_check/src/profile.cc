@@ -104,6 +104,7 @@ void apply_profile(Profile profile, MonitorConfig& config) {
   config.worker_interval = Duration::zero();
   config.hold_off = times.hold_off;
   config.stall_window = defaults.stall_window;
+  config.transfer_cooldown = defaults.transfer_cooldown;
 }
 
 }  // namespace vouch

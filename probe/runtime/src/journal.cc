@@ -5,6 +5,8 @@
 #include <ctime>
 #include <variant>
 
+#include "vouch/quorum_check/diagnosis_text.h"
+
 namespace vouch::runtime {
 namespace {
 
@@ -101,6 +103,26 @@ void Journal::write(Instant now, const SuppressAlert& a) {
   note(
       now, "suppress_alert",
       {{"group", a.group.value()}, {"leader", a.leader.value()}, {"lasting_ms", to_ms(a.lasting)}});
+}
+
+void Journal::write(Instant now, const Diagnosis& d) {
+  const auto name_of = [](NodeId node) { return std::to_string(node.value()); };
+  note(now, "diagnosis",
+       {{"diagnosis", to_string(d.kind)},
+        {"change", to_string(d.change)},
+        {"culprit", culprit_text(d, name_of)},
+        {"others", ids(d.others)},
+        {"witnesses", ids(d.witnesses)},
+        {"lost_per_mille", d.lost_per_mille},
+        {"since_ms", to_ms(now - d.since)}});
+}
+
+void Journal::write(Instant now, const TransferAdvice& a) {
+  note(now, "transfer_advice",
+       {{"group", a.group.value()},
+        {"term", a.term.value()},
+        {"to", a.to.value()},
+        {"reason", to_string(a.reason)}});
 }
 
 void Journal::write(Instant now, const Elected& e) {

@@ -31,6 +31,8 @@ class Journal {
   void write(Instant now, const LeaderChanged& changed);
   void write(Instant now, const PeerChanged& changed);
   void write(Instant now, const SuppressAlert& alert);
+  void write(Instant now, const Diagnosis& diagnosis);
+  void write(Instant now, const TransferAdvice& advice);
   void write(Instant now, const Elected& elected);
   void write(Instant now, const CandidacyEnded& ended);
   void write(Instant now, const VoteGranted& granted);

@@ -148,6 +148,7 @@ void read_times(JsonObject& root, JsonProblem& problem, MonitorConfig& monitor) 
   monitor.worker_interval = root.milliseconds("worker_interval_ms", monitor.worker_interval);
   monitor.hold_off = root.milliseconds("hold_off_ms", monitor.hold_off);
   monitor.stall_window = root.milliseconds("stall_window_ms", monitor.stall_window);
+  monitor.transfer_cooldown = root.milliseconds("transfer_cooldown_ms", monitor.transfer_cooldown);
   monitor.padded_every =
       static_cast<std::uint32_t>(root.number("padded_every", 0, 1000, monitor.padded_every));
   monitor.lease_mode = choice(root, "lease_mode", problem,
@@ -186,6 +187,7 @@ std::string with_pointer(const std::string& message) {
                                    "worker_interval",
                                    "hold_off",
                                    "stall_window",
+                                   "transfer_cooldown",
                                    "detector/timeout",
                                    "detector/safety_margin",
                                    "detector/stddev_min",

@@ -29,6 +29,8 @@ std::string reason_text(const Tell& tell, const LeadershipInput& in, const Leade
       return "its host gave the leadership up";
     case StandDownReason::kStalling:
       return "its own pauses add up to a whole lease: better handed over than limping on";
+    case StandDownReason::kTransferred:
+      return "its host handed the leadership over, as it was advised or on its own account";
   }
   return "unknown";
 }
@@ -63,6 +65,8 @@ std::string where_to_look(const Tell& tell, const LeadershipInput& in, StandDown
     case StandDownReason::kDeposed:
       return "the decision CAMPAIGN for term " + std::to_string(in.newer_term.value()) +
              " on the other nodes";
+    case StandDownReason::kTransferred:
+      return "the advice before it, and the diagnosis that led to it";
     case StandDownReason::kDraining:
     case StandDownReason::kResigned:
       return "nothing, if the change was planned";

@@ -13,7 +13,7 @@
 namespace vouch::record {
 
 inline constexpr std::uint8_t kVoteVerdictCount = 5;
-inline constexpr std::uint8_t kStandDownReasonCount = 6;
+inline constexpr std::uint8_t kStandDownReasonCount = 7;
 inline constexpr std::uint8_t kLeaseModeCount = 2;
 
 [[nodiscard]] inline std::string_view lease_mode_name(LeaseMode mode) {

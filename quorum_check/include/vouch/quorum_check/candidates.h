@@ -81,14 +81,15 @@ template <typename PeerOf>
 }
 
 /// The best electable candidate among the voters of a roster of `count` nodes, or kNoSlot. `own` is
-/// the candidacy of `self`; `asking` has just spoken, so it counts as reached.
+/// the candidacy of `self`; `asking` has just spoken, so it counts as reached. Nobody among
+/// `unfit`.
 template <typename PeerOf>
 [[nodiscard]] Slot best_candidate(const Candidacy& own, const Voters& voters, Slot self, Slot count,
-                                  Slot asking, const PeerOf& peer) {
+                                  Slot asking, const PeerOf& peer, SlotSet unfit = {}) {
   Slot best = kNoSlot;
   Candidacy best_candidacy{};
   for (Slot slot = 0; slot < count; ++slot) {
-    if (!voters.contains(slot)) continue;
+    if (!voters.contains(slot) || unfit.contains(slot)) continue;
     Candidacy candidacy = own;
     if (slot != self) {
       const auto& facts = peer(slot);

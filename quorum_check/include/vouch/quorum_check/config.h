@@ -108,6 +108,10 @@ struct MonitorConfig {
   /// office: it hands over on purpose instead of limping on. Zero switches it off.
   Duration stall_window = std::chrono::seconds(60);
 
+  /// Between two advices to hand over, and after a change of leader before the first one:
+  /// leadership that moves again and again serves nobody. Zero: no advice at all.
+  Duration transfer_cooldown = std::chrono::seconds(30);
+
   /// Every so many-th heartbeat fills a whole datagram. A peer that does not echo these, although
   /// it echoes the small ones, cannot be sent a log: it does not count towards this node's quorum.
   /// Zero: none does.

@@ -45,11 +45,16 @@ class GroupWatch {
   void handle(Core& core, const ProgressReported& event);
   void handle(Core& core, const CommitReported& event);
   void handle(Core& core, const MembershipChanged& event);
+  void handle(Core& core, const HandOver& event);
 
   /// Stands down if this node leads: it is of no use although its lease runs.
   void hand_over(Core& core, StandDownReason reason) {
     if (leads_) stand_down(core, reason);
   }
+
+  /// While this node leads, and unless a change of leader or an advice is too young: advises to
+  /// hand over to the best electable candidate that is not among `unfit`, if there is one.
+  void advise(Core& core, TransferReason reason, SlotSet unfit);
 
   /// This node was stalled for `gap`: promises that ran at `since` run that much longer, because a
   /// clock that jumped looks the same as a process that slept.
@@ -63,6 +68,8 @@ class GroupWatch {
 
   /// What this node tells `to` about the group.
   [[nodiscard]] GroupRecord record(const Core& core) const;
+  /// The work of this node's host does not move.
+  [[nodiscard]] bool is_stuck(const Core& core) const { return core.now >= stuck_at(core); }
   [[nodiscard]] bool withholds(Slot to) const { return withheld_.contains(to); }
 
   [[nodiscard]] VoteVerdict may_vote(const Core& core, Slot candidate, Instant now) const;
@@ -86,6 +93,7 @@ class GroupWatch {
   void learn_leader(Core& core, Term term, Slot leader);
   void adopt_term(Core& core, Term term, Slot leader);
   void set_leader(Core& core, Slot leader);
+  void notice_leader(const Core& core);
   void stand_down(Core& core, StandDownReason reason, Term newer = {});
   void release(Slot from, Term up_to);
   [[nodiscard]] bool leader_is_fine(const Core& core) const;
@@ -95,13 +103,20 @@ class GroupWatch {
   [[nodiscard]] std::optional<StandDownReason> due_to_stand_down(const Core& core) const;
   void add_strike(const Core& core);
   [[nodiscard]] std::uint8_t strikes(const Core& core) const {
-    return core.now < steady_at_ ? strikes_ : std::uint8_t{0};
+    const std::uint8_t lost = core.now < steady_at_ ? strikes_ : std::uint8_t{0};
+    // Who handed over is the last choice for a while, but that is no failure.
+    return core.now < behind_until_ ? static_cast<std::uint8_t>(lost + 1) : lost;
   }
 
   // Who would be best.
   [[nodiscard]] OwnFacts own_facts(const Core& core) const;
   [[nodiscard]] Candidacy own_candidacy(const Core& core) const;
-  [[nodiscard]] Slot best_candidate(const Core& core, Slot asking) const;
+  [[nodiscard]] Slot best_candidate(const Core& core, Slot asking, SlotSet unfit = {}) const;
+  [[nodiscard]] SlotSet own_slot() const {
+    SlotSet own;
+    own.insert(self_);
+    return own;
+  }
 
   // Promises and consents.
   [[nodiscard]] bool accepts_claim(const Core& core, Slot from, const GroupRecord& record) const;
@@ -165,6 +180,12 @@ class GroupWatch {
   // What this node lost lately.
   std::uint8_t strikes_ = 0;
   Instant steady_at_ = kLongAgo;  ///< Until then they count.
+
+  // Handing over.
+  Instant hands_over_until_ = kLongAgo;  ///< Stands down when somebody suits, until then.
+  Instant behind_until_ = kLongAgo;      ///< Handed over lately: the last choice.
+  Slot last_leader_ = kNoSlot;           ///< The newest that was known.
+  Instant advises_from_ = kLongAgo;      ///< No advice before.
 
   // While this node suspects.
   Confirmation round_{};

@@ -84,7 +84,7 @@ struct LeadershipInput {
   Instant lease_from = kLongAgo;
   Instant drain_until = kLongAgo;
   Term newer_term{};                        ///< Not 0: a newer term is known.
-  std::optional<StandDownReason> demanded;  ///< kResigned, kStalling: not by its lease.
+  std::optional<StandDownReason> demanded;  ///< kResigned, kStalling, kTransferred.
   std::span<const PeerFacts> peers{};
 };
 

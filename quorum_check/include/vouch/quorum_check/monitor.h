@@ -14,6 +14,7 @@
 #include "vouch/quorum_check/core.h"
 #include "vouch/quorum_check/event.h"
 #include "vouch/quorum_check/group_watch.h"
+#include "vouch/quorum_check/health_watch.h"
 #include "vouch/quorum_check/status.h"
 
 namespace vouch {
@@ -86,6 +87,9 @@ class Monitor {
   [[nodiscard]] GroupStatus status(GroupId group, Instant now) const;
 
   [[nodiscard]] PeerStatus peer(NodeId node) const;
+
+  /// Links, the matrix of everybody's reports, and what is diagnosed now.
+  [[nodiscard]] const HealthWatch& health() const { return health_; }
   [[nodiscard]] const MonitorCounters& counters() const;
   [[nodiscard]] const MonitorConfig& config() const;
 
@@ -100,6 +104,9 @@ class Monitor {
   [[nodiscard]] Instant compute_due() const;
   void move_to(Slot slot, PeerState to);
   void check_peers();
+  void check_links();
+  void advise(TransferReason reason);
+  [[nodiscard]] std::uint8_t padded_behind(Slot slot) const;
   void send_heartbeats(SlotSet to, bool padded);
   [[nodiscard]] bool must_answer(const Peer& peer, const Heartbeat& heartbeat) const;
   void handle(Slot from, const Heartbeat& heartbeat);
@@ -109,6 +116,7 @@ class Monitor {
   void handle_process_end(Slot slot);
   bool take_echo(Peer& peer, const Heartbeat& heartbeat);
   void take_padded_echo(Peer& peer, const Heartbeat& heartbeat);
+  [[nodiscard]] Duration echo_age(const Heartbeat& heartbeat) const;
   [[nodiscard]] Instant take_promise(Peer& peer, const Heartbeat& heartbeat) const;
   void handle_node_event(const Obituary& event);
   void handle_node_event(const Hint& event);
@@ -118,9 +126,11 @@ class Monitor {
   [[nodiscard]] const GroupWatch* find(GroupId id) const;
 
   Core core_;
+  HealthWatch health_;
   std::vector<GroupWatch> groups_;
   std::array<Seq, kMaxNodes> heartbeat_seq_{};
-  SlotSet everybody_{};  ///< But this node.
+  std::array<Seq, kMaxNodes> padded_seq_{};  ///< Of these, the newest padded ones.
+  SlotSet everybody_{};                      ///< But this node.
   Instant next_heartbeat_{};
   Instant due_ = kNever;                    ///< What next_timeout() promised after the last call.
   Instant no_suspicion_before_ = kLongAgo;  ///< After an own stall peers get time to be heard.
