@@ -35,6 +35,8 @@ void Measures::noted(const Engine& engine, NodeIndex node, const Note& note) {
     case NoteKind::kSuspects:
     case NoteKind::kTrusts:
     case NoteKind::kOther:
+    case NoteKind::kDiagnosis:
+    case NoteKind::kAdvice:
       break;
   }
 }

@@ -115,6 +115,18 @@ struct Sink {
   void operator()(const SuppressAlert& alert) {
     context.note({.kind = NoteKind::kOther, .node = alert.leader, .word = "suppress_alert"});
   }
+  void operator()(const Diagnosis& diagnosis) {
+    context.note({.kind = NoteKind::kDiagnosis,
+                  .node = diagnosis.node,
+                  .word = to_string(diagnosis.kind),
+                  .diagnosis = &diagnosis});
+  }
+  void operator()(const TransferAdvice& advice) {
+    context.note({.kind = NoteKind::kAdvice,
+                  .term = advice.term,
+                  .node = advice.to,
+                  .word = to_string(advice.reason)});
+  }
   void operator()(const VoteGranted& granted) {
     context.note({.kind = NoteKind::kOther,
                   .term = granted.term,
@@ -141,11 +153,12 @@ VouchReplica::VouchReplica(const ReplicaOptions& options, const MonitorConfig& c
       config_(config),
       recorder_(recorder),
       rng_(options.rng),
-      work_(options.self, options.replicas, work) {}
+      work_(options.self, options.replicas, work),
+      follows_advice_(work.follows_advice) {}
 
 Instant VouchReplica::start(const Boot& boot, Context& context) {
   if (boot.lost_disk) ballot_ = {};
-  host::ReplicaConfig config{complete(config_, self_, replicas_), {}};
+  host::ReplicaConfig config{complete(config_, self_, replicas_), {}, follows_advice_};
   config.monitor.incarnation = boot.incarnation;
   config.monitor.boot = boot.is_first ? BootMode::kFirstBoot : BootMode::kRestarted;
   awaited_leader_ = boot.is_first ? boot.initial_leader : kNobody;

@@ -88,5 +88,32 @@ TEST(Expectations, AreMissedWhenTheyShouldBe) {
   EXPECT_EQ(found[3], "final_leader: expected one of n1, n2, is n0");
 }
 
+TEST(Expectations, ADiagnosisIsMissedWhenItShouldBe) {
+  const auto scenario = load_scenario("s03");
+  ASSERT_TRUE(scenario);
+  const auto protocol = sim::make_policy("vouch", scenario->settings);
+  const auto result = sim::run(**protocol, scenario->plan, run_options(*scenario, "vouch", 1));
+  const auto missed = [&](std::vector<ExpectedDiagnosis> diagnosis) {
+    Expectation expectation;
+    expectation.diagnosis = std::move(diagnosis);
+    return misses(expectation, result, scenario->plan.replicas);
+  };
+  EXPECT_TRUE(missed({{.code = "one_way_cut", .culprit = "0->1"}}).empty());
+  EXPECT_TRUE(missed({{.code = "one_way_cut", .culprit = ""}}).empty()) << "any culprit";
+  auto found = missed({});
+  ASSERT_EQ(found.size(), 1U);
+  EXPECT_EQ(found[0].find("diagnosis: unexpected one_way_cut 0->1 by n"), 0U) << found[0];
+  found = missed({{.code = "one_way_cut", .culprit = "1->0"}});
+  ASSERT_EQ(found.size(), 2U);
+  EXPECT_EQ(found[0], "diagnosis: expected one_way_cut 1->0");
+  found =
+      missed({{.code = "one_way_cut", .culprit = "0->1", .within = std::chrono::milliseconds(9)}});
+  ASSERT_EQ(found.size(), 1U);
+  EXPECT_EQ(found[0].find("diagnosis: expected one_way_cut 0->1 within 9 ms, came after "), 0U);
+  EXPECT_TRUE(missed({{.code = "one_way_cut", .culprit = "0->1"},
+                      {.code = "hub_only", .is_optional = true}})
+                  .empty());
+}
+
 }  // namespace
 }  // namespace vouch::scenario

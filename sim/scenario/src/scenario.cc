@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "clients.h"
+#include "diagnosis.h"
 #include "document.h"
 #include "fields.h"
 #include "sweep.h"
@@ -106,6 +107,10 @@ void read_config(const Value& object, sim::PolicySettings& settings, ErrorSink& 
   take("suppress_cap_ms", vouch.suppress_cap);
   take("stall_limit_ms", vouch.stall_limit);
   take("progress_timeout_ms", vouch.progress_timeout, {0, kHourMs});
+  if (const auto v = fields.optional_boolean("follow_advice")) settings.work.follows_advice = *v;
+  if (const auto v = fields.optional_integer("padded_every", {0, 1000})) {
+    vouch.padded_every = static_cast<std::uint32_t>(*v);
+  }
   if (const auto v = fields.optional_integer("clock_drift_ppm", {0, 100'000})) {
     vouch.clock_drift_ppm = static_cast<std::uint32_t>(*v);
   }
@@ -146,6 +151,9 @@ Expectation read_expectation(const std::string& policy, const Value& object, std
   };
   take_leader("final_leader", expectation.final_leader);
   take_leader("leader_at_heal", expectation.leader_at_heal);
+  if (const Value* const list = fields.optional_array("diagnosis")) {
+    expectation.diagnosis = read_diagnosis(*list, fields.name("diagnosis"), errors);
+  }
   for (std::uint8_t i = 0; i < kMeasureCount; ++i) {
     const auto measure = static_cast<Measure>(i);
     const Value* const bound = fields.optional_object(to_string(measure));

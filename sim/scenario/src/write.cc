@@ -104,8 +104,9 @@ class Writer {
     const MonitorConfig fixed{};
     if (vouch.guard != fixed.guard || vouch.worker_interval != fixed.worker_interval ||
         vouch.hold_off != fixed.hold_off || vouch.stall_window != fixed.stall_window ||
-        vouch.padded_every != fixed.padded_every) {
-      fail("config: guard, worker_interval, hold_off, stall_window and padded_every are fixed");
+        vouch.transfer_cooldown != fixed.transfer_cooldown) {
+      fail(
+          "config: guard, worker_interval, hold_off, stall_window and transfer_cooldown are fixed");
     }
     member("config",
            {{"heartbeat_interval_ms", whole("heartbeat_interval", vouch.heartbeat_interval)},
@@ -120,6 +121,8 @@ class Writer {
             {"suppress_cap_ms", whole("suppress_cap", vouch.suppress_cap)},
             {"stall_limit_ms", whole("stall_limit", vouch.stall_limit)},
             {"progress_timeout_ms", whole("progress_timeout", vouch.progress_timeout)},
+            {"follow_advice", scenario_.settings.work.follows_advice},
+            {"padded_every", vouch.padded_every},
             {"clock_drift_ppm", vouch.clock_drift_ppm}});
   }
 
@@ -286,6 +289,20 @@ class Writer {
     return list;
   }
 
+  Json diagnosis_of(const std::vector<ExpectedDiagnosis>& all) {
+    Json list = Json::array();
+    for (const ExpectedDiagnosis& expected : all) {
+      Json one = {{"code", expected.code},
+                  {"after_ms", whole("diagnosis.after", expected.after)},
+                  {"within_ms", whole("diagnosis.within", expected.within)},
+                  {"optional", expected.is_optional},
+                  {"stays", expected.stays}};
+      if (!expected.culprit.empty()) one["culprit"] = expected.culprit;
+      list.push_back(std::move(one));
+    }
+    return list;
+  }
+
   void write_expectations() {
     if (scenario_.expectations.empty()) return;
     Json all = Json::object();
@@ -299,6 +316,7 @@ class Writer {
       }
       if (expectation.final_leader) one["final_leader"] = nodes_of(*expectation.final_leader);
       if (expectation.leader_at_heal) one["leader_at_heal"] = nodes_of(*expectation.leader_at_heal);
+      if (expectation.diagnosis) one["diagnosis"] = diagnosis_of(*expectation.diagnosis);
       all[expectation.policy] = std::move(one);
     }
     member("expect", all);

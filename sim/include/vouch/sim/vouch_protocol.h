@@ -61,6 +61,7 @@ class VouchReplica final : public TypedReplica<VouchReplica, VouchMessage> {
   NodeId awaited_leader_{};
   bool is_drained_ = false;  ///< By the operator; a restart does not change it.
   HostWork work_;
+  bool follows_advice_;
   Term working_{};               ///< The term for which work_ accepts.
   LogPosition reported_log_{};   ///< The same of its log.
   Duration reported_pending_{};  ///< What the Monitor was told last.
