@@ -5,6 +5,7 @@
 #include "atlas.h"
 #include "command.h"
 #include "demo.h"
+#include "diagnose.h"
 #include "evaluate.h"
 #include "explain.h"
 #include "lint.h"
@@ -23,7 +24,8 @@ constexpr std::array kCommands = {
     RegisterCommand{register_evaluate}, RegisterCommand{register_simulate},
     RegisterCommand{register_atlas},    RegisterCommand{register_swarm},
     RegisterCommand{register_explain},  RegisterCommand{register_replay},
-    RegisterCommand{register_lint},     RegisterCommand{register_version},
+    RegisterCommand{register_lint},     RegisterCommand{register_diagnose},
+    RegisterCommand{register_version},
 };
 
 int run(int argc, char** argv) {
