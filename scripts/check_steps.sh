@@ -114,18 +114,28 @@ step_determinism() {
 }
 
 # run_determinism_sample PROGRAM FOLDER: what PROGRAM prints, each run in a file of FOLDER. The names
-# of files in its output are relative, so that they are the same everywhere.
+# of files in its output are relative, so that they are the same everywhere. What one thread and two
+# make of the same must be the same too.
 run_determinism_sample() (
-  local program=$1 scenario
+  local program=$1 scenario format jobs
   rm -rf "$2"
   mkdir -p "$2"
   cd "$2" || exit
-  "$program" simulate s01 s05 s10 --runs 3 --json >simulate.json
   for scenario in s01 s05 s10; do
-    "$program" simulate "$scenario" --policy vouch --trace "$scenario.jsonl" >"$scenario.txt"
+    for format in jsonl chrome shiviz; do
+      "$program" simulate "$scenario" --policy vouch --trace "$scenario.$format" --trace-format "$format" \
+        >"$scenario.$format.txt"
+    done
   done
-  "$program" atlas --replicas 3 --policy vouch --policy raft --json >atlas.json
-  "$program" atlas --replicas 4 --transitions 100 --json >transitions.json
+  for jobs in 1 2; do
+    "$program" simulate s01 s05 s10 s13 --runs 3 --json --jobs "$jobs" >"simulate_$jobs.json"
+    "$program" atlas --replicas 3 --policy vouch --policy raft --json --jobs "$jobs" >"atlas_$jobs.json"
+    "$program" atlas --replicas 4 --transitions 100 --json --jobs "$jobs" >"transitions_$jobs.json"
+    "$program" swarm --runs 10 --json --jobs "$jobs" >"swarm_$jobs.json"
+  done
+  for format in simulate atlas transitions swarm; do
+    expect_same_bytes "${format}_1.json" "${format}_2.json" || exit 1
+  done
   awk 'BEGIN {
     print "arrival_s"
     for (i = 0; i < 3000; ++i) {
