@@ -27,6 +27,8 @@ Scenario shortened(Scenario scenario) {
 void check(Scenario scenario) {
   if (scenario.plan.end - sim::kStart > kLongest) scenario = shortened(std::move(scenario));
   for (const Expectation& expectation : scenario.expectations) {
+    // What waits is vouch's; what other policies do is known today.
+    if (expectation.policy == "vouch" && !scenario.pending.empty()) continue;
     const auto protocol = sim::make_policy(expectation.policy, scenario.settings);
     ASSERT_TRUE(protocol) << protocol.error().message;
     for (std::uint64_t seed = 1; seed <= kSeeds; ++seed) {
@@ -56,7 +58,7 @@ TEST_P(ShippedScenario, GivesWhatItExpects) {
     EXPECT_EQ(scenario.name, GetParam());
     ASSERT_NE(scenario.expected_of("vouch"), nullptr);
     EXPECT_NE(scenario.outcome, OutcomeClass::kUnstated);
-    if (scenario.pending.empty()) check(scenario);
+    check(scenario);
   }
 }
 

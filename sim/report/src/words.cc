@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "vouch/scenario/trace.h"
+#include "vouch/sim/clients.h"
 
 namespace vouch::report {
 namespace {
@@ -201,6 +202,7 @@ std::string node_sentence(const sim::Fault& fault) {
 }  // namespace
 
 std::string node_name(sim::NodeIndex node) {
+  if (sim::is_client(node)) return "c" + std::to_string(node - sim::kFirstClient);
   return "n" + std::to_string(node);
 }
 

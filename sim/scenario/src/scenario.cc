@@ -130,19 +130,17 @@ Bound read_bound(Measure measure, const Value& object, const std::string& path, 
   return bound;
 }
 
-Expectation read_expectation(const std::string& policy, const Value& object, std::size_t replicas,
-                             ErrorSink& errors) {
+/// What `policies`, a name or several with commas between them, are expected to do. Policies of one
+/// kind do the same: what is known of them is said once.
+void read_expectation(const std::string& policies, const Value& object, Scenario& scenario,
+                      ErrorSink& errors) {
   Expectation expectation;
-  expectation.policy = policy;
-  Fields fields(object, "expect." + policy, errors);
-  if (errors.failed()) return expectation;
-  if (std::find(sim::policy_names().begin(), sim::policy_names().end(), policy) ==
-      sim::policy_names().end()) {
-    errors.report(object.line, "expect." + policy, "unknown policy");
-  }
+  Fields fields(object, "expect." + policies, errors);
+  if (errors.failed()) return;
   const auto take_leader = [&](std::string_view key, std::optional<sim::NodeSet>& into) {
     const Value* const list = fields.optional_array(key);
-    if (list != nullptr) into = read_nodes(*list, fields.name(key), replicas, errors);
+    if (list == nullptr) return;
+    into = read_nodes(*list, fields.name(key), scenario.plan.replicas, errors);
   };
   take_leader("final_leader", expectation.final_leader);
   take_leader("leader_at_heal", expectation.leader_at_heal);
@@ -154,7 +152,25 @@ Expectation read_expectation(const std::string& policy, const Value& object, std
         read_bound(measure, *bound, fields.name(to_string(measure)), errors));
   }
   fields.finish();
-  return expectation;
+  std::string_view rest = policies;
+  while (!errors.failed()) {
+    const std::size_t comma = std::min(rest.find(','), rest.size());
+    expectation.policy = rest.substr(0, comma);
+    const auto& known = sim::policy_names();
+    if (std::find(known.begin(), known.end(), expectation.policy) == known.end()) {
+      errors.report(
+          object.line, "expect." + policies,
+          "unknown policy" +
+              (policies == expectation.policy ? std::string() : " '" + expectation.policy + "'"));
+    }
+    if (scenario.expected_of(expectation.policy) != nullptr) {
+      errors.report(object.line, "expect." + policies,
+                    "must name a policy once, '" + expectation.policy + "' comes twice");
+    }
+    scenario.expectations.push_back(expectation);
+    if (comma == rest.size()) break;
+    rest.remove_prefix(comma + 1);
+  }
 }
 
 /// What the class of a scenario promises must also be stated as what vouch does.
@@ -273,10 +289,8 @@ Scenario read_variant(const Value& document, ErrorSink& errors) {
     take_client_faults(scenario.plan);
   }
   if (const Value* const expect = fields.optional_object("expect")) {
-    for (const auto& [policy, object] : expect->members) {
-      scenario.expectations.push_back(
-          read_expectation(policy, object, scenario.plan.replicas, errors));
-    }
+    for (const auto& [policies, object] : expect->members)
+      read_expectation(policies, object, scenario, errors);
   }
   fields.finish();
   if (!errors.failed()) check_class(scenario, fields);
