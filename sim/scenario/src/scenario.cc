@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <optional>
 #include <utility>
 
 #include "clients.h"
@@ -11,6 +12,7 @@
 #include "timeline.h"
 #include "vouch/probe/message.h"
 #include "vouch/quorum_check/config.h"
+#include "vouch/quorum_check/profile.h"
 
 namespace vouch::scenario {
 namespace {
@@ -69,6 +71,17 @@ std::vector<std::string> read_traces(const Value& object, sim::Plan& plan, Error
   return names;
 }
 
+/// The knobs of vouch that a scenario does not name are those of its profile, or the defaults.
+void read_profile(Fields& fields, MonitorConfig& vouch) {
+  const std::string name = fields.optional_string("profile", 16);
+  if (name.empty()) return;
+  if (const std::optional<Profile> profile = profile_named(name)) {
+    apply_profile(*profile, vouch);
+  } else {
+    fields.fail("profile", "must be 'lan', 'multi-az' or 'wan', is '" + name + "'");
+  }
+}
+
 void read_kinds(Fields& fields, MonitorConfig& vouch) {
   const std::string detector = fields.optional_string("detector", 16);
   bool is_known = detector.empty();
@@ -95,6 +108,7 @@ void read_config(const Value& object, sim::PolicySettings& settings, ErrorSink& 
   const auto take = [&](std::string_view key, Duration& into, Limits limits = kConfigMs) {
     if (const auto v = fields.optional_integer(key, limits)) into = milliseconds(*v);
   };
+  read_profile(fields, vouch);
   take("heartbeat_interval_ms", vouch.heartbeat_interval);
   settings.raft.heartbeat_interval = vouch.heartbeat_interval;
   take("election_timeout_ms", settings.raft.election_timeout);
