@@ -44,8 +44,8 @@ step_release() {
 }
 
 step_headers() {
-  configure release
-  cmake --build --preset release --target all_verify_interface_header_sets
+  configure tidy
+  cmake --build build/tidy --target all_verify_interface_header_sets
 }
 
 step_package() {
@@ -148,8 +148,8 @@ expect_same_bytes() {
 
 # Units of build/tidy. The edges (files, sockets, JSON, CLI11) cost four times what the rest does: they
 # have a step of their own.
-readonly tidy_core='/(vouch_(detector|probe|host|quorum_check|sim)[.]dir/Unity|detector/src|probe/core|probe/host|quorum_check|sim/src|examples)/'
-readonly tidy_edges='/(vouch_(trace|runtime|scenario|report|cli)[.]dir/Unity|detector/trace|probe/runtime|sim/scenario|sim/report|cli)/'
+readonly tidy_core='/(vouch_(detector|probe|host|quorum_check|sim)[.]dir/Unity|detector/src|probe/core|probe/host|quorum_check/src|sim/src|examples)/'
+readonly tidy_edges='/(vouch_(trace|record|runtime|scenario|report|cli)[.]dir/Unity|detector/trace|probe/runtime|quorum_check/record|sim/scenario|sim/report|cli)/'
 
 step_tidy() { run_clang_tidy "$tidy_core"; }
 

@@ -19,7 +19,9 @@ struct Programme {
 };
 
 /// For GoogleTest.
-inline void PrintTo(const Programme& programme, std::ostream* out) { *out << programme.name; }
+inline void PrintTo(const Programme& programme, std::ostream* out) {
+  *out << programme.name;
+}
 
 /// The seven fault programmes, and one in which nothing happens.
 [[nodiscard]] const std::vector<Programme>& programmes();
