@@ -39,6 +39,7 @@ int run(int argc, char** argv) {
   Outcome outcome = ExitCode::kSuccess;
   for (const RegisterCommand register_command : kCommands)
     register_command(app, outcome);
+  check_counts(app);
 
   try {
     app.parse(argc, argv);

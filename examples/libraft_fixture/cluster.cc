@@ -31,13 +31,13 @@ MonitorConfig config_of(unsigned self, unsigned servers) {
   config.incarnation = Incarnation{1};
   config.boot = BootMode::kFirstBoot;
   // The fixture's messages take 15 ms each way, and are looked at every kPollMs.
-  config.round_trip = std::chrono::milliseconds(2 * Network::kLatencyMs + 2 * Guard::kPollMs);
+  config.round_trip = std::chrono::milliseconds(2 * (Network::kLatencyMs + Guard::kPollMs));
   // As coarse as the virtual timers are.
   config.guard = std::chrono::milliseconds(Guard::kPollMs);
   GroupConfig group{.id = kGroup};
   for (unsigned i = 0; i < servers; ++i) {
-    if (i != self) config.peers.push_back(NodeId{i + 1});
-    group.voters.push_back(NodeId{i + 1});
+    if (i != self) config.peers.emplace_back(i + 1);
+    group.voters.emplace_back(i + 1);
   }
   config.groups = {group};
   return config;

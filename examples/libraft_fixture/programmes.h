@@ -1,5 +1,6 @@
 #pragma once
 
+#include <ostream>
 #include <string_view>
 #include <vector>
 
@@ -16,6 +17,11 @@ struct Programme {
   /// Whether the leader keeps a majority that it reaches both ways, so that no election is needed.
   bool leader_keeps_quorum;
 };
+
+/// For GoogleTest.
+inline void PrintTo(const Programme& programme, std::ostream* out) {
+  *out << programme.name;
+}
 
 /// The seven fault programmes, and one in which nothing happens.
 [[nodiscard]] const std::vector<Programme>& programmes();

@@ -42,7 +42,8 @@ void count_answers(const DecisionInput& in, DecisionOutput& out) {
     out.via.insert(in.self);
     out.until = own_evidence_until(in);
   }
-  for (Slot slot = 0; slot < in.answers.size(); ++slot) {
+  const auto count = static_cast<Slot>(in.answers.size());
+  for (Slot slot = 0; slot < count; ++slot) {
     const ConfirmAnswer& answer = in.answers[slot];
     const AnswerView view = view_of(in, slot);
     if (answer.evidence_until > in.now) {
@@ -60,7 +61,8 @@ void count_answers(const DecisionInput& in, DecisionOutput& out) {
 Instant quorum_free_at(const DecisionInput& in, const DecisionOutput& out) {
   std::array<Instant, kMaxNodes> bound{};
   bound.fill(kNever);
-  for (Slot slot = 0; slot < in.answers.size(); ++slot) {
+  const auto count = static_cast<Slot>(in.answers.size());
+  for (Slot slot = 0; slot < count; ++slot) {
     if (slot == in.self) {
       bound[slot] = is_free(in) ? in.now : bound_until(in.bindings, in.self, in.self);
     } else if (out.consenting.contains(slot)) {

@@ -164,6 +164,10 @@ Instant VouchReplica::start(const Boot& boot, Context& context) {
   awaited_leader_ = boot.is_first ? boot.initial_leader : kNobody;
   const bool is_awaited = awaited_leader_ == kNobody || awaited_leader_ == self_;
   config.monitor.groups.front().may_lead = is_awaited && !is_drained_;
+  // The times of the election follow the round trip, where it is known.
+  const Duration round_trip = config.monitor.round_trip;
+  config.election.retry_interval = std::max(config.election.retry_interval, round_trip);
+  config.election.vote_window = std::max(config.election.vote_window, 3 * round_trip);
   if (ballot_.group == kGroup) config.election.ballots.push_back(ballot_);
   led_ = Term{};
   work_.start(boot.lost_disk);

@@ -32,7 +32,7 @@ bool read_and_explain(const std::string& text) {
 
 TEST(GarbledLine, CutOffAnywhere) {
   for (const std::string& text : sample_texts()) {
-    for (std::size_t length = 0; length < text.size(); ++length) {
+    for (std::size_t length = 0; length < text.size(); length += sample_step()) {
       EXPECT_FALSE(read_and_explain(text.substr(0, length))) << length;
     }
     EXPECT_TRUE(read_and_explain(text));
@@ -78,7 +78,7 @@ TEST(GarbledLine, SenselessValuesAnywhere) {
     const Json whole = Json::parse(text);
     std::vector<Json::json_pointer> places;
     collect(whole, Json::json_pointer(), places);
-    for (std::size_t i = 0; i < places.size(); ++i) {
+    for (std::size_t i = 0; i < places.size(); i += sample_step()) {
       for (std::size_t j = i % 4; j < values.size(); j += 4) {  // A quarter each, in turn.
         Json changed = whole;
         changed[places[i]] = values[j];

@@ -136,6 +136,14 @@ void read_case(const Json& json, Problem& problem, Line& line) {
   line.what = std::move(what);
 }
 
+/// The JSON pointer of a part.
+std::string inside(const std::string& path, const std::string& part) {
+  std::string pointer = path;
+  pointer += '/';
+  pointer += part;
+  return pointer;
+}
+
 /// Compares what was recorded with what is written now.
 struct Comparison {
   Reading& reading;
@@ -146,7 +154,7 @@ struct Comparison {
       return compare_objects(recorded, replayed, path);
     if (recorded.is_array() && replayed.is_array() && recorded.size() == replayed.size()) {
       for (std::size_t i = 0; i < recorded.size(); ++i)
-        compare(recorded[i], replayed[i], path + "/" + std::to_string(i));
+        compare(recorded[i], replayed[i], inside(path, std::to_string(i)));
       return;
     }
     if (recorded == replayed) return;
@@ -158,13 +166,13 @@ struct Comparison {
     for (const auto& [key, value] : recorded.items()) {
       const auto other = replayed.find(key);
       if (other == replayed.end()) {
-        reading.unknown_fields.push_back(path + "/" + key);
+        reading.unknown_fields.push_back(inside(path, key));
       } else {
-        compare(value, *other, path + "/" + key);
+        compare(value, *other, inside(path, key));
       }
     }
     for (const auto& [key, value] : replayed.items()) {
-      if (!recorded.contains(key)) missing.set(path + "/" + key, "is missing", nullptr);
+      if (!recorded.contains(key)) missing.set(inside(path, key), "is missing", nullptr);
     }
   }
 
@@ -238,15 +246,15 @@ Result<std::optional<Reading>> read(std::string_view text, Strictness strictness
   if (!*event) return std::optional<Reading>();
 
   using ReadCase = void (*)(const Json&, Problem&, Line&);
-  constexpr std::array<std::pair<std::string_view, ReadCase>, 4> kCases = {{
+  constexpr std::array<std::pair<std::string_view, ReadCase>, 4> cases = {{
       {DecisionCase::kEvent, read_case<DecisionCase>},
       {StandDownCase::kEvent, read_case<StandDownCase>},
       {AnswerCase::kEvent, read_case<AnswerCase>},
       {VoteCase::kEvent, read_case<VoteCase>},
   }};
-  const auto known = std::find_if(kCases.begin(), kCases.end(),
+  const auto known = std::find_if(cases.begin(), cases.end(),
                                   [&](const auto& entry) { return entry.first == **event; });
-  if (known == kCases.end()) {
+  if (known == cases.end()) {
     if (strictness == Strictness::kTolerant) return std::optional<Reading>();
     return bad(
         "/event: must be one of decision, stand_down, answer, vote in a line with a "
@@ -264,7 +272,7 @@ Result<std::optional<Reading>> read(std::string_view text, Strictness strictness
   Comparison{reading, missing}.compare(json, replayed, "");
   if (reading.schema != kSchemaVersion)
     std::erase_if(reading.differences,
-                  [](const auto& text_) { return text_.starts_with("/schema:"); });
+                  [](const auto& difference) { return difference.starts_with("/schema:"); });
   if (strictness == Strictness::kExact) {
     if (missing.is_set()) return bad(missing.message());
     if (!reading.unknown_fields.empty()) {

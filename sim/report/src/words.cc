@@ -5,6 +5,7 @@
 #include "vouch/quorum_check/action.h"
 #include "vouch/quorum_check/diagnosis_text.h"
 #include "vouch/scenario/trace.h"
+#include "vouch/sim/clients.h"
 
 namespace vouch::report {
 namespace {
@@ -211,6 +212,7 @@ std::string diagnosis(const sim::Note& note) {
 }  // namespace
 
 std::string node_name(sim::NodeIndex node) {
+  if (sim::is_client(node)) return "c" + std::to_string(node - sim::kFirstClient);
   return "n" + std::to_string(node);
 }
 
