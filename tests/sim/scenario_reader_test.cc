@@ -355,6 +355,27 @@ TEST(ScenarioReader, PoliciesOfOneKindMayShareAnExpectation) {
   EXPECT_EQ(scenario->expected_of("sentinel"), nullptr);
 }
 
+TEST(ScenarioReader, ADiagnosisHasAKnownCodeAndKnownKeys) {
+  const auto with_diagnosis = [](const std::string& diagnosis) {
+    return with("\"expect\": {\"vouch\": {",
+                "\"expect\": {\"vouch\": {\"diagnosis\": [" + diagnosis + "], ");
+  };
+  const auto scenario = read_scenario(
+      with_diagnosis(R"({"code": "hub_only", "culprit": "1", "after_ms": 5, "optional": true})"),
+      "f.json");
+  ASSERT_TRUE(scenario) << scenario.error().message;
+  const Expectation* const expected = scenario->expected_of("vouch");
+  ASSERT_TRUE(expected != nullptr && expected->diagnosis && expected->diagnosis->size() == 1);
+  EXPECT_EQ(expected->diagnosis->front().code, "hub_only");
+  EXPECT_EQ(expected->diagnosis->front().within, std::chrono::seconds(2));
+  EXPECT_TRUE(expected->diagnosis->front().is_optional);
+  EXPECT_NE(error_of(with_diagnosis(R"({"code": "broken"})"))
+                .find("diagnosis[0].code: must be a kind of diagnosis"),
+            std::string::npos);
+  EXPECT_NE(error_of(with_diagnosis(R"({"code": "isolated", "who": 1})")).find("unknown key"),
+            std::string::npos);
+}
+
 // The published schema and the reader must not drift apart.
 TEST(ScenarioSchema, KnowsTheSameKeysAsTheReader) {
   std::ifstream file(VOUCH_SOURCE_DIR "/docs/scenario.schema.json");
@@ -375,7 +396,7 @@ TEST(ScenarioSchema, KnowsTheSameKeysAsTheReader) {
   for (std::uint8_t i = 0; i < kMeasureCount; ++i) {
     EXPECT_EQ(measures.erase(std::string(to_string(static_cast<Measure>(i)))), 1U);
   }
-  EXPECT_EQ(measures, (std::set<std::string>{"final_leader", "leader_at_heal"}));
+  EXPECT_EQ(measures, (std::set<std::string>{"diagnosis", "final_leader", "leader_at_heal"}));
   const auto& policies = schema.at("properties").at("expect");
   ASSERT_EQ(policies.at("patternProperties").size(), 1U);
   const std::regex is_policy(policies.at("patternProperties").begin().key());
