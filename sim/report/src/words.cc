@@ -204,7 +204,7 @@ std::string node_sentence(const sim::Fault& fault) {
 std::string diagnosis(const sim::Note& note) {
   if (note.diagnosis == nullptr) return "diagnoses " + spaced(note.word);
   const bool is_raised = note.diagnosis->change == DiagnosisChange::kRaised;
-  const auto name_of = [](NodeId node) { return node_name(node.value() - 1); };
+  const auto name_of = [](NodeId node) { return node_name(node); };
   return (is_raised ? "diagnoses " : "finds no more ") + spaced(note.word) + ": " +
          culprit_text(*note.diagnosis, name_of);
 }
