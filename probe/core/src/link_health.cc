@@ -142,8 +142,12 @@ LinkReport LinkHealth::report(Instant now, const LinkLimits& limits) const {
     report.lost = static_cast<std::uint8_t>(is_settled ? lost : std::min(lost, 1));
   }
   report.latency = latency_;
-  const std::int64_t silence = now > heard_at_ ? (now - heard_at_) / limits.interval : 0;
-  report.silence = static_cast<std::uint8_t>(std::min<std::int64_t>(silence, 255));
+  // As a rule less than one interval: a division saved.
+  const Duration silence = now - heard_at_;
+  if (silence >= limits.interval) {
+    report.silence =
+        static_cast<std::uint8_t>(std::min<std::int64_t>(silence / limits.interval, 255));
+  }
   return report;
 }
 
