@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "vouch/probe/link_health.h"
+
 namespace vouch {
 namespace {
 
@@ -194,6 +196,10 @@ void GroupWatch::handle(Core& core, const Elected& event) {
   refresh_lease();
   make_promise(core, self_, term_, kLongAgo);
   set_leader(core, self_);
+  // What its links lost before it led is no reason to hand over: first all numbers that count for
+  // loss must be of this leadership.
+  advises_from_ = std::max(advises_from_,
+                           saturating_add(core.now, kLossWindow * core.config.heartbeat_interval));
   core.announce = true;
 }
 

@@ -8,6 +8,9 @@
 
 namespace vouch {
 
+/// Of how many heartbeats of a link the loss is counted.
+inline constexpr int kLossWindow = 64;
+
 /// When a link is called bad. All follow from the interval of the heartbeats and the lease.
 struct LinkLimits {
   Duration interval{};  ///< Between two heartbeats.
