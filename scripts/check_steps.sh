@@ -2,7 +2,7 @@
 # The steps of scripts/check. Each is a function that fails if what it checks does not hold.
 
 # The sanitizers look for what a seed is unlikely to be alone in: they run one in so many.
-readonly asan_sample=5
+readonly asan_sample=10
 
 describe_step() {
   case "$1" in
