@@ -124,6 +124,28 @@ TEST(Checker, FindsTwoLeadershipsOfOneTerm) {
   EXPECT_EQ(rules(violations), "S6 ");
 }
 
+/// The first node is elected at 100 ms at term 4 and leads from 300 ms; the second is elected at
+/// 200 ms at term 5 and leads from `later`.
+std::string two_leaderships(Duration later) {
+  return rules(check([later](ToyReplica& replica, const ToyEvent& event, Context& context) {
+    const bool is_first = replica.self == NodeId{1};
+    if (replica.self == NodeId{3}) return kNever;
+    if (event.kind == Kind::kStarted) return context.now() + (is_first ? 100ms : 200ms);
+    const Term term{is_first ? 4U : 5U};
+    if (replica.seen.size() == 2) {
+      context.note({.kind = NoteKind::kElected, .term = term, .node = replica.self});
+      return context.now() + (is_first ? 200ms : later - 200ms);
+    }
+    replica.reported = {Role::kLeader, term, replica.self, context.now() + 10ms};
+    return kNever;
+  }));
+}
+
+TEST(Checker, OrdersLeadershipsByWhenTheyBegin) {
+  EXPECT_EQ(two_leaderships(250ms), "S6 ") << "term 4 leads after term 5";
+  EXPECT_EQ(two_leaderships(400ms), "") << "term 5 waits until term 4 has led";
+}
+
 /// Three replicas of which the first leads from the start; `change` says who does what at 2 s.
 std::string judge(const std::function<void(ToyReplica&, Context&)>& change,
                   const std::function<void(Engine&)>& fault) {
