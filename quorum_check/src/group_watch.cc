@@ -7,8 +7,19 @@
 namespace vouch {
 namespace {
 
-/// With six strikes a node is held off for 32 times hold_off: more would be for ever.
-constexpr std::uint8_t kStrikesMax = 6;
+/// From six strikes on a node is held off for 32 times hold_off: more would be for ever.
+constexpr std::uint8_t kLongestStrikes = 6;
+
+/// The most that are counted; one more, that of a hand-over, must fit into the field of a
+/// candidacy. Those beyond kLongestStrikes hold nobody off longer, but tell apart who failed more
+/// often: were they not counted, two nodes with as many would rank by their logs, and the one that
+/// fails at once would be elected again and again while the other could lead.
+constexpr std::uint8_t kStrikesMax = 254;
+
+/// For how long `strikes` count, at least one.
+Duration steady_time(Duration hold_off, std::uint8_t strikes) {
+  return hold_off * (std::int64_t{1} << (std::min(strikes, kLongestStrikes) - 1));
+}
 
 }  // namespace
 
@@ -309,10 +320,11 @@ void GroupWatch::add_strike(const Core& core) {
   const Duration hold_off = core.config.hold_off;
   if (hold_off == Duration::zero()) return;
   // Steady for as long as the last strikes counted: they are forgotten.
-  const Duration counted = hold_off * (std::int64_t{1} << strikes_) / 2;
-  if (steady_at_ == kLongAgo || core.now >= saturating_add(steady_at_, counted)) strikes_ = 0;
+  if (strikes_ > 0 && core.now >= saturating_add(steady_at_, steady_time(hold_off, strikes_))) {
+    strikes_ = 0;
+  }
   if (strikes_ < kStrikesMax) ++strikes_;
-  steady_at_ = saturating_add(core.now, hold_off * (std::int64_t{1} << (strikes_ - 1)));
+  steady_at_ = saturating_add(core.now, steady_time(hold_off, strikes_));
 }
 
 void GroupWatch::extend_promises(Instant since, Duration gap) {

@@ -4,6 +4,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <optional>
 
 #include "tests/quorum_check/one_monitor.h"
@@ -123,6 +124,21 @@ TEST(Monitor, WhoLosesItsLeaseAgainAndAgainRanksEverLonger) {
   one.lead(Term{9});
   one.pass(seconds(1));
   EXPECT_EQ(one.status().candidacy.strikes, 1) << "after a steady time they are forgotten";
+}
+
+TEST(Monitor, StrikesAreCountedWhenTheyHoldOffNoLonger) {
+  const MonitorConfig config = config_of(3);
+  OneMonitor one(config);
+  for (std::uint64_t term = 1; term <= 300; ++term) {
+    one.lead(Term{term});
+    one.pass(seconds(1));
+    ASSERT_EQ(one.status().candidacy.strikes, std::min<std::uint64_t>(term, 254))
+        << "who fails once more ranks behind who fails no more";
+  }
+  one.pass(32 * config.hold_off - seconds(10));
+  EXPECT_EQ(one.status().candidacy.strikes, 254);
+  one.pass(seconds(10));
+  EXPECT_EQ(one.status().candidacy.strikes, 0);
 }
 
 TEST(Monitor, ADrainedLeaderGoesWhenSomebodyCanFollowIt) {

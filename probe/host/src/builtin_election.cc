@@ -83,7 +83,9 @@ BuiltinElection::BuiltinElection(const MonitorConfig& monitor, const ElectionCon
       self_{monitor.self, monitor.incarnation},
       lease_mode_(monitor.lease_mode),
       retry_interval_(config.retry_interval),
-      vote_window_(config.vote_window),
+      // Votes support a lease that counts from the first request. A majority that is complete only
+      // after it would name a leader that cannot lead, maybe after one of a newer term (rule S6).
+      vote_window_(std::min(config.vote_window, monitor.lease)),
       out_(monitor.groups.size() * (monitor.peers.size() + 4)) {
   for (const GroupConfig& group : monitor.groups) {
     VOUCH_ASSERT(race_count_ < races_.size());

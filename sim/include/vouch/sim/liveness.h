@@ -75,6 +75,7 @@ class Liveness final : public Observer {
   Period period_{};
   bool is_open_ = false;
   TrueTime last_election_{};  ///< The newest one of this period; meaningful when it has one.
+  bool is_troubled_ = false;  ///< A node or a link is sick: work may stand still.
   bool is_fit_ = false;       ///< Nothing goes wrong by chance.
   bool was_settled_ = false;  ///< A stable leader stood when the period began.
   std::vector<Period> periods_;
