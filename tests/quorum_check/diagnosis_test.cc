@@ -51,7 +51,8 @@ class Table {
   /// "kind culprit; ..." in the order of the findings.
   [[nodiscard]] std::string reads() const {
     std::string text;
-    for (const Finding& finding : read_matrix(view_).all()) {
+    const auto findings = read_matrix(view_);
+    for (const Finding& finding : findings.all()) {
       Diagnosis diagnosis{.kind = finding.kind, .path = finding.path};
       if (finding.node != Finding::kNone) diagnosis.node = NodeId{finding.node + 1U};
       if (finding.peer != Finding::kNone) diagnosis.peer = NodeId{finding.peer + 1U};
