@@ -7,7 +7,12 @@
 
 namespace {
 
-using namespace vouch::libraft;
+using vouch::libraft::Mode;
+using vouch::libraft::Outcome;
+using vouch::libraft::play;
+using vouch::libraft::Programme;
+using vouch::libraft::programmes;
+using vouch::libraft::Seen;
 
 void print_row(const char* mode, const Outcome& outcome) {
   const Seen& seen = outcome.seen;

@@ -48,13 +48,13 @@ std::string cell_text(const MatrixCell& cell) {
 
 std::string matrix_text(const ReachMatrix& matrix, Instant now,
                         std::span<const std::string> names) {
-  constexpr std::string_view kCorner = "hears";
-  constexpr std::string_view kAge = "age ms";
+  constexpr std::string_view corner = "hears";
+  constexpr std::string_view age_title = "age ms";
   std::vector<std::vector<std::string>> rows(matrix.size() + 1);
-  rows[0].emplace_back(kCorner);
+  rows[0].emplace_back(corner);
   for (std::size_t column = 0; column < matrix.size(); ++column)
     rows[0].push_back(names[column]);
-  rows[0].emplace_back(kAge);
+  rows[0].emplace_back(age_title);
   for (std::size_t observer = 0; observer < matrix.size(); ++observer) {
     std::vector<std::string>& row = rows[observer + 1];
     row.push_back(names[observer]);

@@ -254,7 +254,7 @@ void add_suspicion_rows(std::vector<LintRow>& rows, const Knobs& k) {
 
 /// The confirmation against the round trip (rule L5).
 void add_confirmation_rows(std::vector<LintRow>& rows, const Knobs& k) {
-  constexpr auto kKept = static_cast<std::int32_t>(Confirmation::kAttemptsKept) - 1;
+  constexpr auto kept = static_cast<std::int32_t>(Confirmation::kAttemptsKept) - 1;
   rows.push_back({.name = "confirmation_window",
                   .field = "lease",
                   .left = k.round_trip,
@@ -277,7 +277,7 @@ void add_confirmation_rows(std::vector<LintRow>& rows, const Knobs& k) {
   rows.push_back({.name = "attempts_kept",
                   .field = "confirm_interval",
                   .left = k.round_trip,
-                  .right = kKept * k.confirm_interval,
+                  .right = kept * k.confirm_interval,
                   .why = "an answer comes when its attempt is forgotten: no round concludes (L5)"});
   rows.push_back({.name = "retry_after_answer",
                   .field = "confirm_interval",

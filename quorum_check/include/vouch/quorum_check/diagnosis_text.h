@@ -16,7 +16,7 @@ namespace vouch {
 ///   "0->*"   what the node sends to several others, "*->0" what it gets, "0-*" both
 template <typename NameOf>
 [[nodiscard]] std::string culprit_text(const Diagnosis& diagnosis, NameOf&& name_of) {
-  const std::string node = diagnosis.node == kNobody ? "*" : name_of(diagnosis.node);
+  std::string node = diagnosis.node == kNobody ? "*" : name_of(diagnosis.node);
   const bool is_about_links = diagnosis.kind == DiagnosisKind::kOneWayCut ||
                               diagnosis.kind == DiagnosisKind::kPartialPartition ||
                               diagnosis.kind == DiagnosisKind::kFlappingLink ||
