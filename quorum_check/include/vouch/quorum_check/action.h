@@ -196,11 +196,11 @@ struct Diagnosis {
 
 /// Why another node should lead.
 enum class TransferReason : std::uint8_t {
-  kDrained,    ///< The host made the leader ineligible.
+  kDrained,    ///< The host made the leader ineligible. Reserved: it stands down without advice.
   kLossy,      ///< Most of the leader's links lose messages.
   kSlow,       ///< Most of them have become slow.
   kSick,       ///< The leader's own timers have been late for long.
-  kFrontEnds,  ///< Most front-ends of several zones do not reach it.
+  kFrontEnds,  ///< Most front-ends of several zones do not reach it. Reserved: none report yet.
 };
 
 /// This node leads, and `to` would do it better: it is electable, no follower has a longer log, and
