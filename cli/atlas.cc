@@ -1,8 +1,6 @@
 #include "atlas.h"
 
-#include <atomic>
 #include <chrono>
-#include <csignal>
 #include <ctime>
 #include <fstream>
 #include <iostream>
@@ -10,6 +8,7 @@
 #include <optional>
 #include <thread>
 
+#include "interrupt.h"
 #include "vouch/scenario/trace.h"
 
 namespace vouch::cli {
@@ -30,9 +29,6 @@ struct Request {
   std::string graph;
   std::string trace;
 };
-
-std::atomic<bool> interrupted = false;
-static_assert(std::atomic<bool>::is_always_lock_free, "it is set by a signal handler");
 
 Error bad(const std::string& field, const std::string& rule, const std::string& value) {
   return Error{Errc::kBadInput, field + ": must be " + rule + ", is " + value};
@@ -178,19 +174,16 @@ class Reporter {
 
 Outcome run_all(const Request& request, AtlasState state) {
   const std::string& own_path = request.resume.empty() ? request.state : request.resume;
-  interrupted = false;
-  std::signal(SIGINT, [](int) { interrupted = true; });
-  std::signal(SIGTERM, [](int) { interrupted = true; });
+  const Interrupt interrupt;
   std::optional<Reporter> reporter;
   const std::uint64_t first = state.done;
   const AtlasControl control{.jobs = request.jobs,
                              .stop_after = request.stop_after,
-                             .is_stopped = [] { return interrupted.load(); },
-                             .progress =
-                                 [&](const AtlasState& now, std::uint64_t total) {
-                                   if (!reporter) reporter.emplace(now, first, total, own_path);
-                                   reporter->update(now);
-                                 }};
+                             .is_stopped = &Interrupt::is_asked,
+                             .progress = [&](const AtlasState& now, std::uint64_t total) {
+                               if (!reporter) reporter.emplace(now, first, total, own_path);
+                               reporter->update(now);
+                             }};
   const auto total = run_atlas(state, control);
   if (!total) {
     return Error{total.error().code,

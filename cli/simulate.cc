@@ -1,14 +1,14 @@
 #include "simulate.h"
 
 #include <algorithm>
-#include <atomic>
-#include <csignal>
 #include <iostream>
 #include <memory>
+#include <optional>
 #include <thread>
 #include <utility>
 
 #include "decision_file.h"
+#include "interrupt.h"
 #include "simulate_output.h"
 #include "simulate_run.h"
 #include "vouch/report/page.h"
@@ -19,9 +19,6 @@ namespace {
 
 constexpr std::uint64_t kRunsMax = 100'000;
 constexpr unsigned kJobsMax = 256;
-
-std::atomic<bool> interrupted = false;
-static_assert(std::atomic<bool>::is_always_lock_free, "it is set by a signal handler");
 
 struct Request {
   std::vector<std::string> scenarios;
@@ -160,19 +157,16 @@ bool is_missed(const Request& request, const std::vector<ScenarioRuns>& all) {
 Result<std::size_t> run_all(const Request& request, const SimulationPlan& plan,
                             std::vector<ScenarioRuns>& all) {
   std::unique_ptr<RunOutput> output;
-  SimulationControl control{.jobs = request.jobs,
-                            .observers = {},
-                            .is_stopped = [] { return interrupted.load(); },
-                            .ran = {}};
+  std::optional<Interrupt> interrupt;  // A watched run ends at once, by itself.
+  SimulationControl control{
+      .jobs = request.jobs, .observers = {}, .is_stopped = &Interrupt::is_asked, .ran = {}};
   if (request.output.is_of_one_run()) {
     auto made = RunOutput::create(request.output, all.front().scenario, plan.policies.front());
     if (!made) return made.error();
     output = *std::move(made);
     control.observers = output->observers();
   } else {
-    interrupted = false;
-    std::signal(SIGINT, [](int) { interrupted = true; });
-    std::signal(SIGTERM, [](int) { interrupted = true; });
+    interrupt.emplace();
   }
   DecisionFile decisions(request.decisions);
   if (const Status status = decisions.status(); !status) return status.error();

@@ -3,13 +3,13 @@
 #include <algorithm>
 #include <atomic>
 #include <chrono>
-#include <csignal>
 #include <fstream>
 #include <iostream>
 #include <memory>
 #include <thread>
 
 #include "atlas.h"
+#include "interrupt.h"
 #include "parallel.h"
 
 namespace vouch::cli {
@@ -29,9 +29,6 @@ struct Request {
   std::string out = ".";
   bool json = false;
 };
-
-std::atomic<bool> interrupted = false;
-static_assert(std::atomic<bool>::is_always_lock_free, "it is set by a signal handler");
 
 Status check_range(const std::string& field, std::uint64_t value, std::uint64_t low,
                    std::uint64_t high) {
@@ -68,7 +65,7 @@ Status shrink_failures(const Request& request, SwarmReport& report) {
   const sim::ProtocolMaker make = maker_of(request.settings.policy);
   for (const auto& failure : report.summary.failures) {
     bool& is_done = is_shrunk[static_cast<std::size_t>(failure.violation.rule)];
-    if (is_done || interrupted) continue;
+    if (is_done || Interrupt::is_asked()) continue;
     is_done = true;
     const sim::SwarmCase swarm = sim::draw_case(failure.seed);
     ShrunkFailure smaller;
@@ -95,7 +92,7 @@ std::uint64_t run_seeds(const Request& request, SwarmReport& report) {
   const sim::ProtocolMaker make = maker_of(settings.policy);
   OrderedWork<sim::SwarmOutcome> work(
       [&](std::uint64_t seed) { return sim::try_case(make, sim::draw_case(seed)); },
-      [&] { return interrupted || is_enough; });
+      [&] { return Interrupt::is_asked() || is_enough; });
   Progress progress("swarm", settings.runs > 0 ? settings.runs : settings.hours * 60);
   std::uint64_t next = settings.seed;
   const std::uint64_t runs = settings.runs > 0 ? settings.runs : kRunsMax;
@@ -129,13 +126,11 @@ std::string rest_of(const Request& request, const SwarmReport& report, std::uint
 Outcome swarm(const Request& request) {
   if (Status status = check(request); !status) return status.error();
   SwarmReport report{request.settings, {}, {}};
-  interrupted = false;
-  std::signal(SIGINT, [](int) { interrupted = true; });
-  std::signal(SIGTERM, [](int) { interrupted = true; });
+  const Interrupt interrupt;
   const auto began = std::chrono::steady_clock::now();
   const std::uint64_t next = run_seeds(request, report);
-  const bool is_stopped = interrupted;
-  interrupted = false;  // A second one stops the shrinking.
+  const bool is_stopped = Interrupt::is_asked();
+  Interrupt::forget();  // A second one stops the shrinking.
   if (Status status = shrink_failures(request, report); !status) return status.error();
   request.json ? print_swarm_json(report, std::cout) : print_swarm(report, std::cout);
   const std::chrono::duration<double> wall = std::chrono::steady_clock::now() - began;
