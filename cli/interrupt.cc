@@ -7,7 +7,7 @@
 namespace vouch::cli {
 namespace {
 
-constexpr int kPatience = 3;
+constexpr int kSignalsMax = 3;
 
 std::atomic<int> came = 0;  ///< The signal, 0 if none.
 std::atomic<int> count = 0;
@@ -16,7 +16,7 @@ static_assert(std::atomic<int>::is_always_lock_free, "it is set by a signal hand
 extern "C" void note_signal(int signal) {
   came = signal;
   // What is still running after this many will not stop by itself.
-  if (++count >= kPatience) {
+  if (++count >= kSignalsMax) {
     std::signal(signal, SIG_DFL);
     std::raise(signal);
   }

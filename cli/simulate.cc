@@ -17,10 +17,9 @@
 namespace vouch::cli {
 namespace {
 
-constexpr std::uint64_t kRunsMax = 100'000;
-constexpr unsigned kJobsMax = 256;
+constexpr std::uint64_t kSimulatedRunsMax = 100'000;
 
-struct Request {
+struct SimulateRequest {
   std::vector<std::string> scenarios;
   std::vector<std::string> policies;
   std::uint64_t seed = 1;
@@ -37,7 +36,7 @@ struct Request {
   OutputRequest output;
 };
 
-Result<std::vector<std::string>> policies_of(const Request& request) {
+Result<std::vector<std::string>> policies_of(const SimulateRequest& request) {
   if (!request.policies.empty()) {
     for (const std::string& name : request.policies) {
       const auto policy = sim::make_policy(name, {});
@@ -49,20 +48,16 @@ Result<std::vector<std::string>> policies_of(const Request& request) {
   return std::vector<std::string>{"vouch", "raft", "raft+prevote+checkquorum"};
 }
 
-Status check(const Request& request, const std::vector<std::string>& names,
+Status check(const SimulateRequest& request, const std::vector<std::string>& names,
              const std::vector<std::string>& policies) {
   if (names.empty()) {
     return Error{Errc::kBadInput,
                  "SCENARIO: at least one file or name (see --list), or --all, is needed"};
   }
-  if (request.runs < 1 || request.runs > kRunsMax) {
-    return Error{Errc::kBadInput, "--runs: must be in [1, " + std::to_string(kRunsMax) + "], is " +
-                                      std::to_string(request.runs)};
+  if (Status status = check_range("--runs", request.runs, 1, kSimulatedRunsMax); !status) {
+    return status;
   }
-  if (request.jobs < 1 || request.jobs > kJobsMax) {
-    return Error{Errc::kBadInput, "--jobs: must be in [1, " + std::to_string(kJobsMax) + "], is " +
-                                      std::to_string(request.jobs)};
-  }
+  if (Status status = check_range("--jobs", request.jobs, 1, kJobsMax); !status) return status;
   if (!request.decisions.empty() &&
       std::find(policies.begin(), policies.end(), "vouch") == policies.end()) {
     return Error{Errc::kBadInput, "--decisions: only the policy vouch records its decisions"};
@@ -97,7 +92,7 @@ void print_list(std::ostream& out) {
 }
 
 /// The options of `request` that decide what comes of the runs, as a command.
-std::string command_of(const Request& request, const std::vector<std::string>& policies) {
+std::string command_of(const SimulateRequest& request, const std::vector<std::string>& policies) {
   std::string command = "vouch simulate";
   for (const std::string& name : request.scenarios)
     command += " " + name;
@@ -111,7 +106,7 @@ std::string command_of(const Request& request, const std::vector<std::string>& p
 
 /// The scenarios that are to be run, each variant for itself. Everything is read before anything
 /// runs: a bad file in the end costs no waiting.
-Result<std::vector<ScenarioRuns>> load(const Request& request,
+Result<std::vector<ScenarioRuns>> load(const SimulateRequest& request,
                                        const std::vector<std::string>& names) {
   std::vector<ScenarioRuns> all;
   bool is_begun = request.from.empty();
@@ -143,7 +138,7 @@ std::string cut_off(std::vector<ScenarioRuns>& all, std::size_t complete) {
 }
 
 /// Whether the exit code must say that something was missed.
-bool is_missed(const Request& request, const std::vector<ScenarioRuns>& all) {
+bool is_missed(const SimulateRequest& request, const std::vector<ScenarioRuns>& all) {
   for (const ScenarioRuns& runs : all) {
     for (const PolicyRuns& policy : runs.policies) {
       const bool is_vouch = policy.policy == "vouch";
@@ -154,7 +149,7 @@ bool is_missed(const Request& request, const std::vector<ScenarioRuns>& all) {
   return false;
 }
 
-Result<std::size_t> run_all(const Request& request, const SimulationPlan& plan,
+Result<std::size_t> run_all(const SimulateRequest& request, const SimulationPlan& plan,
                             std::vector<ScenarioRuns>& all) {
   std::unique_ptr<RunOutput> output;
   std::optional<Interrupt> interrupt;  // A watched run ends at once, by itself.
@@ -188,7 +183,7 @@ Result<std::size_t> run_all(const Request& request, const SimulationPlan& plan,
   return complete;
 }
 
-void print(const Request& request, const std::vector<ScenarioRuns>& all) {
+void print(const SimulateRequest& request, const std::vector<ScenarioRuns>& all) {
   if (request.json) {
     print_simulation_json(all, std::cout);
   } else if (request.is_compared) {
@@ -198,7 +193,7 @@ void print(const Request& request, const std::vector<ScenarioRuns>& all) {
   }
 }
 
-Outcome simulate(const Request& request) {
+Outcome simulate(const SimulateRequest& request) {
   if (request.list) {
     print_list(std::cout);
     return ExitCode::kSuccess;
@@ -246,7 +241,7 @@ Outcome simulate(const Request& request) {
 }  // namespace
 
 void register_simulate(CLI::App& app, Outcome& outcome) {
-  auto request = std::make_shared<Request>();
+  auto request = std::make_shared<SimulateRequest>();
   CLI::App* command =
       app.add_subcommand("simulate", "Run fault scenarios in virtual time, policies side by side");
   command->footer(
