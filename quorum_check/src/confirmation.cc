@@ -20,9 +20,9 @@ void Confirmation::next_attempt(Instant now, Duration hold) {
   attempts_[attempt_ % kAttemptsKept] = Attempt{attempt_, now, hold};
 }
 
-bool Confirmation::take(const Core& core, Slot from, const ConfirmReply& reply) {
+bool Confirmation::take(const Core& core, Slot from, NodeId subject, const ConfirmReply& reply) {
   if (!active_ || reply.round != nonce_ || reply.term != term_) return false;
-  if (reply.subject != core.roster.node(subject_)) return false;
+  if (reply.subject != subject) return false;
   if (reply.subject_incarnation != subject_incarnation_) return false;
   const Attempt& asked = attempts_[reply.attempt % kAttemptsKept];
   if (reply.attempt == 0 || asked.number != reply.attempt) return false;
@@ -46,9 +46,9 @@ bool Confirmation::take(const Core& core, Slot from, const ConfirmReply& reply) 
   return true;
 }
 
-void Confirmation::view(const Core& core, Duration window,
+void Confirmation::view(const Core& core, Slot members, Duration window,
                         std::array<AnswerView, kMaxNodes>& out) const {
-  for (Slot slot = 0; slot < core.roster.size(); ++slot) {
+  for (Slot slot = 0; slot < members; ++slot) {
     const StoredAnswer& stored = answers_[slot];
     AnswerView& view = out[slot];
     view = AnswerView{};
@@ -62,12 +62,12 @@ void Confirmation::view(const Core& core, Duration window,
   }
 }
 
-Instant Confirmation::consents_until(const Core& core, SlotSet consenting) const {
+Instant Confirmation::consents_until(const Core& core, Slot self, SlotSet consenting) const {
   Instant until = kNever;
-  for (Slot slot = 0; slot < core.roster.size(); ++slot) {
-    if (!consenting.contains(slot) || slot == core.roster.self()) continue;
+  consenting.for_each([&](Slot slot) {
+    if (slot == self) return;
     until = std::min(until, answers_[slot].asked_at + core.shrink(answers_[slot].hold));
-  }
+  });
   return until;
 }
 

@@ -26,6 +26,7 @@ void GroupWatch::step(Core& core) {
     } else if (!may_lead_ && best_candidate(core, kNoSlot) != kNoSlot) {
       stand_down(core, StandDownReason::kDraining);
     } else {
+      if (!may_lead_ && core.is_digest()) look_for_successor(core);
       return;
     }
   }
@@ -45,7 +46,7 @@ void GroupWatch::step(Core& core) {
     return;
   }
   if (!round_.active()) {
-    if (core.now < grace_until_) return;
+    if (core.now < grace_until_ || !core.may_start_round) return;
     start_round(core);
   }
   evaluate(core);
@@ -53,7 +54,7 @@ void GroupWatch::step(Core& core) {
 
 void GroupWatch::start_round(Core& core) {
   const Incarnation incarnation =
-      leader_ == kNoSlot ? Incarnation{} : core.peers[leader_].incarnation;
+      leader_ == kNoSlot ? Incarnation{} : peer_of(core, leader_).incarnation;
   round_.start(core.now, Nonce{core.rng.next()}, leader_, incarnation, term_);
   next_attempt_ = core.now;
   backoff_ = core.config.confirm_interval;
@@ -72,9 +73,9 @@ void GroupWatch::end_round(Core&) {
 
 Duration GroupWatch::hold_for(const Core& core) const {
   Duration round_trip = round_.round_trip();
-  for (Slot slot = 0; slot < core.roster.size(); ++slot) {
-    if (slot != self_ && core.two_way(slot)) {
-      round_trip = std::max(round_trip, core.peers[slot].round_trip);
+  for (Slot slot = 0; slot < members_.count; ++slot) {
+    if (slot != self_ && core.two_way(members_.at[slot])) {
+      round_trip = std::max(round_trip, peer_of(core, slot).round_trip);
     }
   }
   // A consent must outlive its way back, or a slow network would never conclude.
@@ -91,7 +92,8 @@ Duration GroupWatch::answer_window(const Core& core) const {
 bool GroupWatch::wants_consent(const Core& core, const Candidacy& own, Verdict verdict) const {
   if (!own.electable || best_candidate(core, kNoSlot) != self_) return false;
   if (bound_until(core, self_) > core.now) return false;
-  if (round_.subject() == kNoSlot) return true;
+  // Whom nobody's heartbeats tell who else could lead asks for that first.
+  if (round_.subject() == kNoSlot && !core.is_digest()) return true;
   return round_.attempt() > 0 && verdict != Verdict::kSuppress;
 }
 
@@ -107,17 +109,16 @@ void GroupWatch::send_attempt(Core& core, Verdict verdict) {
   request.epoch = epoch_;
   request.round = round_.nonce();
   request.attempt = round_.attempt();
-  request.subject = core.roster.node(round_.subject());
+  request.subject = node_of(core, round_.subject());
   request.subject_incarnation = round_.subject_incarnation();
   request.term = term_;
   request.hold = to_wire(hold);
   request.wants_consent = wanted_consent_;
   request.sick = core.sick();
   request.candidacy = own;
-  for (Slot slot = 0; slot < core.roster.size(); ++slot) {
+  for (Slot slot = 0; slot < members_.count; ++slot) {
     if (slot == self_ || !voters_.contains(slot)) continue;
-    ++core.counters.confirm_requests_sent;
-    core.out.push(Send{core.roster.node(slot), request});
+    ask(core, slot, request);
   }
 }
 
@@ -134,9 +135,9 @@ void GroupWatch::handle_request(Core& core, Slot from, const ConfirmRequest& req
   reply.subject_incarnation = request.subject_incarnation;
   reply.answer = judge(core, from, request, best);
   reply.term = term_;
-  reply.leader = core.roster.node(leader_);
+  reply.leader = node_of(core, leader_);
   if (leader_ != kNoSlot && leader_ != self_) {
-    reply.leader_incarnation = core.peers[leader_].incarnation;
+    reply.leader_incarnation = peer_of(core, leader_).incarnation;
   }
   if (lease_held(core.now)) {
     reply.evidence = to_wire(remaining(lease_until_, core.now));
@@ -150,11 +151,29 @@ void GroupWatch::handle_request(Core& core, Slot from, const ConfirmRequest& req
   const Instant bound = reply.answer == Answer::kConsent ? core.now + granted_hold(core, request)
                                                          : bound_until(core, from);
   reply.promise = to_wire(remaining(bound, core.now));
-  reply.endorses = core.roster.node(best);
+  reply.endorses = node_of(core, best);
   reply.sick = core.sick();
   reply.log = log_;
+  answer(core, from, reply);
+}
+
+void GroupWatch::ask(Core& core, Slot to, const ConfirmRequest& request) {
+  ++core.counters.confirm_requests_sent;
+  if (core.is_digest()) {
+    // What finds no room is lost, as anything may be: the next attempt asks again.
+    static_cast<void>(core.append(members_.at[to], request));
+  } else {
+    core.out.push(Send{node_of(core, to), request});
+  }
+}
+
+void GroupWatch::answer(Core& core, Slot to, const ConfirmReply& reply) {
   ++core.counters.confirm_replies_sent;
-  core.out.push(Send{core.roster.node(from), reply});
+  if (core.is_digest()) {
+    static_cast<void>(core.append(members_.at[to], reply, own_candidacy(core)));
+  } else {
+    core.out.push(Send{node_of(core, to), reply});
+  }
 }
 
 Answer GroupWatch::judge(Core& core, Slot from, const ConfirmRequest& request, Slot best) {
@@ -184,18 +203,19 @@ Answer GroupWatch::judge(Core& core, Slot from, const ConfirmRequest& request, S
 void GroupWatch::handle_reply(Core& core, Slot from, const ConfirmReply& reply) {
   ConfirmReply believed = reply;
   if (proves_nothing(core, reply)) believed.evidence = WireMicros{0};
-  const bool taken = !campaigning_ && round_.take(core, from, believed);
+  const bool taken =
+      !campaigning_ && round_.take(core, from, node_of(core, round_.subject()), believed);
   if (!taken) ++core.counters.dropped_stale_answer;
   if (reply.term > term_ || (taken && believed.evidence.value() != 0)) {
-    learn_leader(core, reply.term, core.roster.slot_of(reply.leader));
+    learn_leader(core, reply.term, slot_of(core, reply.leader));
   }
 }
 
 /// Evidence about a claim that is known to be over: given up, or of a process that has ended.
 bool GroupWatch::proves_nothing(const Core& core, const ConfirmReply& reply) const {
-  const Slot leader = core.roster.slot_of(reply.leader);
+  const Slot leader = slot_of(core, reply.leader);
   if (leader == kNoSlot || leader == self_) return true;
-  const Peer& peer = core.peers[leader];
+  const Peer& peer = peer_of(core, leader);
   return reply.term < term_ || views_[leader].abdicated >= reply.term ||
          reply.leader_incarnation < peer.incarnation ||
          reply.leader_incarnation <= peer.dead_incarnation;
@@ -214,7 +234,7 @@ DecisionInput GroupWatch::decision_input(const Core& core) const {
   }
   input.first_window_over = core.now - round_.started() >= hold_for(core);
   input.best = best_candidate(core, kNoSlot);
-  round_.view(core, answer_window(core), input.answers);
+  round_.view(core, members_.count, answer_window(core), input.answers);
   return input;
 }
 
@@ -280,7 +300,7 @@ void GroupWatch::plan_next_attempt(Core& core, const DecisionInput& input,
 
 void GroupWatch::campaign(Core& core, const DecisionOutput& decided) {
   campaigning_ = true;
-  campaign_until_ = round_.consents_until(core, decided.consenting);
+  campaign_until_ = round_.consents_until(core, self_, decided.consenting);
   if (campaign_until_ == kNever) campaign_until_ = core.now + hold_for(core);
   ++core.counters.campaigns;
   core.out.push(Campaign{id_, term_, round_.nonce(), campaign_until_});
@@ -297,7 +317,7 @@ void GroupWatch::check_suppress_cap(Core& core, Verdict verdict) {
     suppressed_since_ = core.now;
     next_alert_ = core.now + core.config.suppress_cap;
   } else if (core.now >= next_alert_) {
-    core.out.push(SuppressAlert{id_, core.roster.node(leader_), core.now - suppressed_since_});
+    core.out.push(SuppressAlert{id_, node_of(core, leader_), core.now - suppressed_since_});
     next_alert_ = core.now + core.config.suppress_cap;
   }
 }
@@ -320,7 +340,7 @@ void GroupWatch::record_decision(Core& core, const DecisionInput& input,
   verdict_ = decided.verdict;
   last_until_ = decided.until;
   Decision decision{.at = core.now, .group = id_, .verdict = decided.verdict};
-  decision.subject = core.roster.node(round_.subject());
+  decision.subject = node_of(core, round_.subject());
   decision.term = term_;
   decision.round = round_.nonce();
   decision.attempt = round_.attempt();
@@ -328,10 +348,10 @@ void GroupWatch::record_decision(Core& core, const DecisionInput& input,
   decision.consents = static_cast<std::uint8_t>(decided.consenting.size());
   decision.quorum = static_cast<std::uint8_t>(voters_.current.size() / 2 + 1);
   decision.until = decided.until;
-  decision.best = core.roster.node(input.best);
+  decision.best = node_of(core, input.best);
   const SlotSet named = decided.verdict == Verdict::kSuppress ? decided.via : decided.answered;
-  for (Slot slot = 0; slot < core.roster.size(); ++slot) {
-    if (named.contains(slot)) decision.via.push(core.roster.node(slot));
+  for (Slot slot = 0; slot < members_.count; ++slot) {
+    if (named.contains(slot)) decision.via.push(node_of(core, slot));
   }
   if (decided.verdict == Verdict::kNoElectableCandidate) name_obstacles(core, decision);
   ++core.counters.decisions;
@@ -353,9 +373,9 @@ void GroupWatch::name_obstacles(const Core& core, Decision& decision) const {
   });
   voters_.all().for_each([&](Slot slot) {
     const Candidacy known = slot == self_ ? own_candidacy(core) : views_[slot].candidacy;
-    const bool is_heard = slot == self_ || core.peers[slot].state == PeerState::kTrusted;
-    if (known.reaches_quorum && is_heard) decision.with_quorum.push(core.roster.node(slot));
-    if (known.log == longest) decision.with_log.push(core.roster.node(slot));
+    const bool is_heard = slot == self_ || peer_of(core, slot).state == PeerState::kTrusted;
+    if (known.reaches_quorum && is_heard) decision.with_quorum.push(node_of(core, slot));
+    if (known.log == longest) decision.with_log.push(node_of(core, slot));
   });
 }
 
@@ -364,7 +384,8 @@ Instant GroupWatch::next_timeout(const Core& core) const {
     // A lapsed lease that may still be renewed by what waits in a buffer is looked at when that has
     // been read, whatever else is due.
     const Instant lease = lease_until_;
-    return core.now >= lease ? core.drain_until : std::min(lease, stuck_at(core));
+    const Instant end = core.now >= lease ? core.drain_until : std::min(lease, stuck_at(core));
+    return !may_lead_ && core.is_digest() ? std::min(end, next_attempt_) : end;
   }
   if (campaigning_) return campaign_until_;
   if (round_.active()) return std::max(next_attempt_, core.now);

@@ -11,6 +11,12 @@ namespace {
 std::size_t action_room(const MonitorConfig& config) {
   const std::size_t peers = config.peers.size() + 1;
   const std::size_t groups = config.groups.size();
+  if (config.claim_mode() == ClaimMode::kDigest) {
+    // Each group about which something goes on may have a word or two to say; see GroupFleet for
+    // what else is spread over several calls.
+    const GroupLimits limits = config.completed_limits();
+    return 2 * peers + 3 * std::size_t{limits.active_max} + limits.packets_max / 2 + 2048;
+  }
   return peers * (3 + 2 * groups) + 16 * groups + 16;
 }
 
@@ -28,7 +34,7 @@ Result<Monitor> Monitor::create(const MonitorConfig& config, Instant now, Rng rn
             .now = now};
   core.config.detector.heartbeat_interval = config.heartbeat_interval;
   core.peers.reserve(core.roster.size());
-  for (Slot slot = 0; slot < core.roster.size(); ++slot) {
+  for (PeerIndex index = 0; index < core.roster.size(); ++index) {
     Result<Detector> detector = make_detector(core.config.detector);
     if (!detector) return detector.error();
     core.peers.emplace_back(std::move(*detector));
@@ -44,11 +50,16 @@ Result<Monitor> Monitor::create(const MonitorConfig& config, Instant now, Rng rn
 }
 
 Monitor::Monitor(Core core) : core_(std::move(core)) {
-  groups_.reserve(core_.config.groups.size());
-  for (const GroupConfig& group : core_.config.groups)
-    groups_.emplace_back(core_, group);
-  for (Slot slot = 0; slot < core_.roster.size(); ++slot) {
-    if (slot != core_.roster.self()) everybody_.insert(slot);
+  if (core_.config.claim_mode() == ClaimMode::kDigest) {
+    fleet_.emplace(core_);
+  } else {
+    // The whole roster fits: every group deals with all nodes.
+    Members members;
+    for (PeerIndex index = 0; index < core_.roster.size(); ++index)
+      members.at[members.count++] = index;
+    groups_.reserve(core_.config.groups.size());
+    for (const GroupConfig& group : core_.config.groups)
+      groups_.emplace_back(core_, group, members);
   }
   const std::int64_t interval = core_.config.heartbeat_interval.count();
   // Nodes that start together shall not speak in chorus.
@@ -71,15 +82,22 @@ void Monitor::enter(Instant now) {
 }
 
 void Monitor::leave() {
-  for (GroupWatch& group : groups_)
-    group.step(core_);
-  if (core_.announce) {
-    send_heartbeats(everybody_, pad_);
-  } else if (!core_.answer.empty()) {
-    send_heartbeats(core_.answer, false);
+  if (fleet_) {
+    fleet_->leave(core_);
+    if (is_tick_) send_node_heartbeats(kNoPeer, pad_);
+    if (!is_tick_ && core_.answer != kNoPeer) send_node_heartbeats(core_.answer, false);
+  } else {
+    for (GroupWatch& group : groups_)
+      group.step(core_);
+    if (core_.announce) {
+      send_heartbeats(kNoPeer, pad_);
+    } else if (core_.answer != kNoPeer) {
+      send_heartbeats(core_.answer, false);
+    }
   }
   core_.announce = false;
-  core_.answer.clear();
+  core_.answer = kNoPeer;
+  is_tick_ = false;
   pad_ = false;
   due_ = compute_due();
 }
@@ -92,6 +110,7 @@ void Monitor::handle_stall(Instant last, Duration gap) {
   no_suspicion_before_ = core_.now + 3 * interval;
   for (GroupWatch& group : groups_)
     group.extend_promises(last, gap);
+  if (fleet_) fleet_->extend_promises(core_, last, gap);
   core_.silent_until =
       core_.silent_until > last ? saturating_add(core_.silent_until, gap) : core_.silent_until;
   next_heartbeat_ = core_.now;
@@ -111,6 +130,7 @@ void Monitor::spend_stall_budget(Duration gap) {
   if (stalled_ < core_.config.lease) return;
   for (GroupWatch& group : groups_)
     group.hand_over(core_, StandDownReason::kStalling);
+  if (fleet_) fleet_->hand_over(StandDownReason::kStalling);
   stalls_since_ = kLongAgo;
 }
 
@@ -125,14 +145,14 @@ void Monitor::notice_late_timer(Duration late) {
 
 void Monitor::handle_message(Instant now, NodeId from, const Message& message) {
   enter(now);
-  const Slot slot = core_.roster.slot_of(from);
+  const PeerIndex index = core_.roster.index_of(from);
   const Sender& sender = sender_of(message);
-  if (slot == kNoSlot || slot == core_.roster.self() || sender.node != from) {
+  if (index == kNoPeer || index == core_.roster.self() || sender.node != from) {
     ++core_.counters.dropped_unknown_sender;
-  } else if (!take_sender(slot, sender)) {
+  } else if (!take_sender(index, sender)) {
     ++core_.counters.dropped_old_incarnation;
   } else {
-    std::visit([&](const auto& m) { handle(slot, m); }, message);
+    std::visit([&](const auto& m) { handle(index, m); }, message);
   }
   leave();
 }
@@ -141,6 +161,8 @@ void Monitor::handle_timeout(Instant now) {
   enter(now);
   if (core_.now >= next_heartbeat_) {
     core_.announce = true;
+    is_tick_ = true;
+    if (fleet_) fleet_->tick(core_);
     notice_late_timer(core_.now - next_heartbeat_);
     pad_ = core_.config.padded_every != 0 && ++ticks_ % core_.config.padded_every == 0;
   }
@@ -164,7 +186,9 @@ void Monitor::handle_local(Instant now, const LocalEvent& event) {
   std::visit(
       [&](const auto& e) {
         if constexpr (requires { e.group; }) {
-          if (GroupWatch* group = find(e.group)) {
+          if (fleet_) {
+            fleet_->handle(core_, e);
+          } else if (GroupWatch* group = find(e.group)) {
             group->handle(core_, e);
           } else {
             ++core_.counters.dropped_unknown_group;
@@ -178,12 +202,12 @@ void Monitor::handle_local(Instant now, const LocalEvent& event) {
 }
 
 void Monitor::handle_node_event(const Obituary& event) {
-  const Slot slot = core_.roster.slot_of(event.node);
-  if (slot == kNoSlot || slot == core_.roster.self()) {
+  const PeerIndex index = core_.roster.index_of(event.node);
+  if (index == kNoPeer || index == core_.roster.self()) {
     ++core_.counters.dropped_unknown_sender;
     return;
   }
-  Peer& peer = core_.peers[slot];
+  Peer& peer = core_.peers[index];
   // An obituary of an earlier life says nothing about this one.
   if (event.incarnation < peer.incarnation) {
     ++core_.counters.dropped_old_incarnation;
@@ -191,20 +215,20 @@ void Monitor::handle_node_event(const Obituary& event) {
   }
   peer.dead_incarnation = event.incarnation;
   peer.incarnation = event.incarnation;
-  handle_process_end(slot);
-  move_to(slot, PeerState::kSuspect);
+  handle_process_end(index);
+  move_to(index, PeerState::kSuspect);
 }
 
 void Monitor::handle_node_event(const Hint& event) {
-  const Slot slot = core_.roster.slot_of(event.node);
-  if (slot == kNoSlot || slot == core_.roster.self()) return;
+  const PeerIndex index = core_.roster.index_of(event.node);
+  if (index == kNoPeer || index == core_.roster.self()) return;
   // As if its freshness point had come: the question goes out at once, and the next heartbeat ends
   // it. What refuses the question to the peer itself is no second hint.
-  if (core_.peers[slot].state == PeerState::kTrusted) move_to(slot, PeerState::kSuspect);
+  if (core_.peers[index].state == PeerState::kTrusted) move_to(index, PeerState::kSuspect);
 }
 
 /// Follows the sender's incarnation. False: the message is from before its restart.
-bool Monitor::take_sender(Slot from, const Sender& sender) {
+bool Monitor::take_sender(PeerIndex from, const Sender& sender) {
   Peer& peer = core_.peers[from];
   if (sender.incarnation < peer.incarnation || sender.incarnation <= peer.dead_incarnation) {
     return false;
@@ -217,8 +241,8 @@ bool Monitor::take_sender(Slot from, const Sender& sender) {
   return true;
 }
 
-void Monitor::handle_process_end(Slot slot) {
-  Peer& peer = core_.peers[slot];
+void Monitor::handle_process_end(PeerIndex index) {
+  Peer& peer = core_.peers[index];
   peer.detector.reset();
   peer.last_seq = Seq{};
   peer.newest = ClockStamp{};
@@ -228,25 +252,20 @@ void Monitor::handle_process_end(Slot slot) {
   peer.echoed = kLongAgo;
   peer.round_trip_known = false;
   peer.sick = false;
+  if (fleet_) return fleet_->handle_process_end(core_, index);
   for (GroupWatch& group : groups_)
-    group.handle_process_end(core_, slot);
+    group.handle_process_end(core_, slot_of(index));
 }
 
-void Monitor::handle(Slot from, const Heartbeat& heartbeat) {
+void Monitor::handle(PeerIndex from, const Heartbeat& heartbeat) {
   Peer& peer = core_.peers[from];
-  if (heartbeat.report_count > kMaxNodes - 1 || heartbeat.group_count > kMaxGroupsPerHeartbeat) {
+  if (fleet_ || heartbeat.report_count > kMaxNodes - 1 ||
+      heartbeat.group_count > kMaxGroupsPerHeartbeat) {
     ++core_.counters.dropped_bad_field;
     return;
   }
-  if (heartbeat.seq <= peer.last_seq) {
-    ++core_.counters.dropped_stale_sequence;
-    return;
-  }
-  ++core_.counters.heartbeats_received;
-  peer.last_seq = heartbeat.seq;
-  peer.newest = heartbeat.sent_at;
-  peer.sick = heartbeat.sick;
-  if (must_answer(peer, heartbeat)) core_.answer.insert(from);
+  if (!take_heartbeat(peer, heartbeat)) return;
+  if (must_answer(peer, heartbeat)) core_.answer = from;
   const bool echo_fresh = take_echo(peer, heartbeat);
   take_padded_echo(peer, heartbeat);
   if (echo_fresh) {
@@ -264,13 +283,76 @@ void Monitor::handle(Slot from, const Heartbeat& heartbeat) {
       ++core_.counters.dropped_unknown_group;
       continue;
     }
-    group->handle_record(core_, from, heartbeat, record, echo_fresh);
-    if (promised_at != kLongAgo) group->handle_support(core_, from, record, promised_at);
+    group->handle_record(core_, slot_of(from), heartbeat, record, echo_fresh);
+    if (promised_at != kLongAgo) {
+      group->handle_support(core_, slot_of(from), record, promised_at);
+    }
   }
 }
 
+void Monitor::handle(PeerIndex from, const NodeHeartbeat& heartbeat) {
+  Peer& peer = core_.peers[from];
+  if (!fleet_ || heartbeat.report_count > kMaxNodes - 1) {
+    ++core_.counters.dropped_bad_field;
+    return;
+  }
+  if (!take_heartbeat(peer, heartbeat)) return;
+  const bool was_reached = core_.two_way(from) && !peer.sick;
+  // Both may be short of the other's support: answers to answers must not go on for ever.
+  const Instant again_at =
+      saturating_add(core_.links[from].heartbeat_at, core_.config.heartbeat_interval / 4);
+  if (core_.now >= again_at && must_answer(peer, heartbeat)) core_.answer = from;
+  const bool echo_fresh = take_echo(peer, heartbeat);
+  take_padded_echo(peer, heartbeat);
+  fleet_->handle_digest(core_, from, heartbeat, echo_fresh);
+  PeerLink& link = core_.links[from];
+  const bool knows = link.in.applied >= link.in.removed;
+  if (echo_fresh) {
+    // Who has not heard which claims were taken back would promise to what is no more; who may have
+    // consented in an earlier life promises nothing yet (rule S7).
+    if (knows && core_.now >= core_.promises_nothing_until) {
+      peer.promised = heartbeat.sent_at;
+      link.promised_until = std::max(link.promised_until, core_.now + core_.config.promise());
+    }
+    peer.detector.heartbeat(core_.now, heartbeat.seq);
+    peers_at_ = std::min(peers_at_, peer.detector.suspect_at());
+    move_to(from, PeerState::kTrusted);
+  } else {
+    ++core_.counters.dropped_stale_echo;
+  }
+  // A promise counts only for groups that the peer supports; which these are must be known as of
+  // when it promised, or a group that it has left would count on.
+  if (knows && core_.carries_large(peer) && take_promise(peer, heartbeat) != kLongAgo) {
+    fleet_->handle_support(core_, from);
+  }
+  if ((core_.two_way(from) && !peer.sick) != was_reached) fleet_->handle_reach_changed(core_, from);
+}
+
+void Monitor::handle(PeerIndex from, const GroupBatch& batch) {
+  if (fleet_) {
+    fleet_->handle_batch(core_, from, batch);
+  } else {
+    ++core_.counters.dropped_bad_field;
+  }
+}
+
+/// Takes the parts that every heartbeat has. False: it is a duplicate, or was overtaken.
+template <typename H>
+bool Monitor::take_heartbeat(Peer& peer, const H& heartbeat) {
+  if (heartbeat.seq <= peer.last_seq) {
+    ++core_.counters.dropped_stale_sequence;
+    return false;
+  }
+  ++core_.counters.heartbeats_received;
+  peer.last_seq = heartbeat.seq;
+  peer.newest = heartbeat.sent_at;
+  peer.sick = heartbeat.sick;
+  return true;
+}
+
 /// When this node sent the newest heartbeat for which `peer` promises support, or kLongAgo.
-Instant Monitor::take_promise(Peer& peer, const Heartbeat& heartbeat) const {
+template <typename H>
+Instant Monitor::take_promise(Peer& peer, const H& heartbeat) const {
   if (heartbeat.echo_incarnation != core_.config.incarnation) return kLongAgo;
   if (heartbeat.promised.value() == 0) return kLongAgo;
   const Instant promised_at{Duration(heartbeat.promised.value())};
@@ -280,7 +362,8 @@ Instant Monitor::take_promise(Peer& peer, const Heartbeat& heartbeat) const {
   return promised_at;
 }
 
-void Monitor::take_padded_echo(Peer& peer, const Heartbeat& heartbeat) {
+template <typename H>
+void Monitor::take_padded_echo(Peer& peer, const H& heartbeat) {
   if (heartbeat.padded) peer.newest_padded = heartbeat.sent_at;
   if (core_.config.padded_every == 0) return;
   // Until the first one can have come back, big messages are taken to pass.
@@ -295,7 +378,8 @@ void Monitor::take_padded_echo(Peer& peer, const Heartbeat& heartbeat) {
 /// The echo-age gate: whether this heartbeat proves that its sender heard us lately. Old traffic
 /// that trickles out of a queue carries old echoes, and a sender that does not hear us can carry
 /// no new one; neither may refresh anything.
-bool Monitor::take_echo(Peer& peer, const Heartbeat& heartbeat) {
+template <typename H>
+bool Monitor::take_echo(Peer& peer, const H& heartbeat) {
   if (heartbeat.echo_incarnation != core_.config.incarnation || heartbeat.echo.value() == 0) {
     return false;
   }
@@ -311,29 +395,30 @@ bool Monitor::take_echo(Peer& peer, const Heartbeat& heartbeat) {
   return core_.now - echo <= core_.config.lease - core_.config.heartbeat_interval;
 }
 
-void Monitor::handle(Slot from, const ConfirmRequest& request) {
+void Monitor::handle(PeerIndex from, const ConfirmRequest& request) {
   ++core_.counters.confirm_requests_received;
   if (GroupWatch* group = find(request.group)) {
-    group->handle_request(core_, from, request);
+    group->handle_request(core_, slot_of(from), request);
   } else {
     ++core_.counters.dropped_unknown_group;
   }
 }
 
-void Monitor::handle(Slot from, const ConfirmReply& reply) {
+void Monitor::handle(PeerIndex from, const ConfirmReply& reply) {
   ++core_.counters.confirm_replies_received;
   if (GroupWatch* group = find(reply.group)) {
-    group->handle_reply(core_, from, reply);
+    group->handle_reply(core_, slot_of(from), reply);
   } else {
     ++core_.counters.dropped_unknown_group;
   }
 }
 
-void Monitor::move_to(Slot slot, PeerState to) {
-  Peer& peer = core_.peers[slot];
+void Monitor::move_to(PeerIndex index, PeerState to) {
+  Peer& peer = core_.peers[index];
   if (peer.state == to) return;
-  core_.out.push(PeerChanged{core_.roster.node(slot), peer.state, to});
+  core_.out.push(PeerChanged{core_.roster.node(index), peer.state, to});
   peer.state = to;
+  if (fleet_) fleet_->handle_peer_changed(core_, index);
 }
 
 /// A node that is itself late gives its peers that much longer.
@@ -347,45 +432,116 @@ Instant Monitor::peer_due(const Peer& peer, Duration allowed) const {
 }
 
 void Monitor::check_peers() {
+  if (core_.now < peers_at_) return;
   const Duration allowed = allowance();
-  for (Slot slot = 0; slot < core_.roster.size(); ++slot) {
-    if (slot == core_.roster.self()) continue;
-    if (core_.now >= peer_due(core_.peers[slot], allowed)) move_to(slot, PeerState::kSuspect);
+  for (PeerIndex index = 0; index < core_.roster.size(); ++index) {
+    if (index == core_.roster.self()) continue;
+    if (core_.now >= peer_due(core_.peers[index], allowed)) move_to(index, PeerState::kSuspect);
   }
+  // With few peers the exact instant is looked for after each call, with many it is bounded.
+  if (fleet_) peers_at_ = peers_due();
 }
 
-void Monitor::send_heartbeats(SlotSet to, bool padded) {
+/// When the next peer is due to be suspected.
+Instant Monitor::peers_due() const {
+  Instant at = kNever;
+  const Duration allowed = allowance();
+  for (PeerIndex index = 0; index < core_.roster.size(); ++index) {
+    if (index != core_.roster.self()) at = std::min(at, peer_due(core_.peers[index], allowed));
+  }
+  return at;
+}
+
+/// What a heartbeat of either kind says to one peer.
+template <typename H>
+void Monitor::address(H& heartbeat, PeerIndex to) {
+  Peer& peer = core_.peers[to];
+  peer.sent_seq = peer.sent_seq.next();
+  heartbeat.seq = peer.sent_seq;
+  heartbeat.echo_incarnation = peer.incarnation;
+  heartbeat.echo = peer.newest;
+  heartbeat.promised = peer.promised;
+  heartbeat.echo_padded = peer.newest_padded;
+  ++core_.counters.heartbeats_sent;
+}
+
+/// To one peer, or to all (kNoPeer).
+void Monitor::send_heartbeats(PeerIndex to, bool padded) {
   Heartbeat heartbeat{.from = {core_.roster.self_id(), core_.config.incarnation}};
   heartbeat.sent_at = Core::stamp(core_.now);
   heartbeat.sick = core_.sick();
   heartbeat.padded = padded;
-  for (Slot slot = 0; slot < core_.roster.size(); ++slot) {
-    if (slot == core_.roster.self()) continue;
-    const Peer& peer = core_.peers[slot];
-    PeerReport& report = heartbeat.reports[heartbeat.report_count++];
-    report.peer = core_.roster.node(slot);
-    report.support = to_wire(remaining(peer.support_until, core_.now));
-    report.hears = peer.state == PeerState::kTrusted;
-    report.is_heard = core_.is_heard(peer);
+  for (PeerIndex index = 0; index < core_.roster.size(); ++index) {
+    if (index == core_.roster.self()) continue;
+    heartbeat.reports[heartbeat.report_count++] = report_on(index);
   }
   for (const GroupWatch& group : groups_) {
     heartbeat.groups[heartbeat.group_count++] = group.record(core_);
   }
-  for (Slot slot = 0; slot < core_.roster.size(); ++slot) {
-    if (!to.contains(slot)) continue;
-    const Peer& peer = core_.peers[slot];
-    heartbeat_seq_[slot] = heartbeat_seq_[slot].next();
-    heartbeat.seq = heartbeat_seq_[slot];
-    heartbeat.echo_incarnation = peer.incarnation;
-    heartbeat.echo = peer.newest;
-    heartbeat.promised = peer.promised;
-    heartbeat.echo_padded = peer.newest_padded;
+  for (PeerIndex index = 0; index < core_.roster.size(); ++index) {
+    if (index == core_.roster.self() || (to != kNoPeer && index != to)) continue;
+    address(heartbeat, index);
     for (std::size_t i = 0; i < groups_.size(); ++i) {
-      heartbeat.groups[i].withheld = groups_[i].withholds(slot);
+      heartbeat.groups[i].withheld = groups_[i].withholds(slot_of(index));
     }
-    ++core_.counters.heartbeats_sent;
-    core_.out.push().emplace<Send>(core_.roster.node(slot), heartbeat);
+    core_.out.push().emplace<Send>(core_.roster.node(index), heartbeat);
   }
+}
+
+PeerReport Monitor::report_on(PeerIndex index) const {
+  const Peer& peer = core_.peers[index];
+  PeerReport report{.peer = core_.roster.node(index)};
+  report.support = to_wire(remaining(peer.support_until, core_.now));
+  report.hears = peer.state == PeerState::kTrusted;
+  report.is_heard = core_.is_heard(peer);
+  return report;
+}
+
+void Monitor::send_node_heartbeats(PeerIndex to, bool padded) {
+  NodeHeartbeat heartbeat{.from = {core_.roster.self_id(), core_.config.incarnation}};
+  heartbeat.sent_at = Core::stamp(core_.now);
+  heartbeat.sick = core_.sick();
+  heartbeat.padded = padded;
+  sum_up_support(heartbeat);
+  for (PeerIndex index = 0; index < core_.roster.size(); ++index) {
+    if (index == core_.roster.self() || (to != kNoPeer && index != to)) continue;
+    address(heartbeat, index);
+    core_.links[index].heartbeat_at = core_.now;
+    heartbeat.digest = fleet_->digest_for(core_, index);
+    core_.out.push().emplace<Send>(core_.roster.node(index), heartbeat);
+  }
+}
+
+/// The support vector in a fixed number of bytes: see NodeHeartbeat. A promise that is not renewed
+/// any more stands apart, or it would drag the floor of all others down while it runs out.
+void Monitor::sum_up_support(NodeHeartbeat& heartbeat) const {
+  const Instant apart = core_.now + core_.config.lease / 2;
+  Instant running = kNever;
+  Instant renewed = kNever;
+  std::size_t others = 0;
+  for (PeerIndex index = 0; index < core_.roster.size(); ++index) {
+    if (index == core_.roster.self()) continue;
+    const Instant until = core_.peers[index].support_until;
+    if (until > core_.now) running = std::min(running, until);
+    if (until >= apart) {
+      renewed = std::min(renewed, until);
+    } else if (++others <= heartbeat.reports.size()) {
+      heartbeat.reports[others - 1] = report_on(index);
+    }
+  }
+  const bool fits = others <= heartbeat.reports.size();
+  heartbeat.report_count = static_cast<std::uint8_t>(fits ? others : 0);
+  const Instant floor = fits ? renewed : running;
+  heartbeat.lease_floor = to_wire(floor == kNever ? Duration::zero() : floor - core_.now);
+}
+
+bool Monitor::must_answer(const Peer& peer, const NodeHeartbeat& heartbeat) const {
+  if (heartbeat.digest.count == 0) return false;
+  if (peer.state == PeerState::kSuspect) return true;
+  for (std::uint8_t i = 0; i < heartbeat.report_count; ++i) {
+    if (heartbeat.reports[i].peer == core_.roster.self_id()) return true;
+  }
+  return false;
 }
 
 /// A leader whose lease is short of acknowledgements (it slept, or some were lost) must not wait
@@ -409,11 +565,12 @@ std::optional<Action> Monitor::poll_action() {
 }
 
 Instant Monitor::compute_due() const {
-  Instant at = next_heartbeat_;
-  const Duration allowed = allowance();
-  for (Slot slot = 0; slot < core_.roster.size(); ++slot) {
-    if (slot != core_.roster.self()) at = std::min(at, peer_due(core_.peers[slot], allowed));
+  if (fleet_) {
+    const Instant at = std::min({next_heartbeat_, peers_at_, fleet_->next_timeout(core_)});
+    // What found no room in this call is done in the next.
+    return std::max(at, core_.now + Duration(1));
   }
+  Instant at = std::min(next_heartbeat_, peers_due());
   for (const GroupWatch& group : groups_)
     at = std::min(at, group.next_timeout(core_));
   return at;
@@ -430,45 +587,55 @@ const GroupWatch* Monitor::find(GroupId id) const {
   return const_cast<Monitor*>(this)->find(id);
 }
 
+/// What `ask` says of the group, or `otherwise` when there is no such group.
+template <typename Ask, typename T>
+T Monitor::query(GroupId id, T otherwise, Ask&& ask) const {
+  if (fleet_) return fleet_->knows(id) ? ask(fleet_->watch(core_, id)) : otherwise;
+  const GroupWatch* watch = find(id);
+  return watch == nullptr ? otherwise : ask(*watch);
+}
+
 VoteVerdict Monitor::may_vote(GroupId group, NodeId candidate, Instant now) const {
-  const GroupWatch* watch = find(group);
-  if (watch == nullptr) return VoteVerdict::kNotVoter;
-  return watch->may_vote(core_, core_.roster.slot_of(candidate), now);
+  return query(group, VoteVerdict::kNotVoter, [&](const GroupWatch& watch) {
+    return watch.may_vote(core_, watch.slot_of(core_, candidate), now);
+  });
 }
 
 bool Monitor::lease_held(GroupId group, Instant now) const {
-  const GroupWatch* watch = find(group);
-  return watch != nullptr && watch->lease_held(now);
+  return query(group, false, [&](const GroupWatch& watch) { return watch.lease_held(now); });
 }
 
 Instant Monitor::guard(GroupId group, Term term) const {
-  const GroupWatch* watch = find(group);
-  if (watch == nullptr) return kLongAgo;
-  return watch->guard(term);
+  return query(group, kLongAgo, [&](const GroupWatch& watch) { return watch.guard(term); });
 }
 
 Duration Monitor::bound(GroupId group, NodeId candidate, Instant now) const {
-  const GroupWatch* watch = find(group);
-  if (watch == nullptr) return Duration::zero();
-  return remaining(watch->bound_until(core_, core_.roster.slot_of(candidate)), now);
+  return query(group, Duration::zero(), [&](const GroupWatch& watch) {
+    return remaining(watch.bound_until(core_, watch.slot_of(core_, candidate)), now);
+  });
 }
 
 Instant Monitor::promised_until() const {
   Instant until = core_.silent_until;
   for (const GroupWatch& group : groups_)
     until = std::max(until, group.promised_until());
-  return until;
+  return fleet_ ? std::max(until, fleet_->promised_until(core_)) : until;
 }
 
 GroupStatus Monitor::status(GroupId group, Instant now) const {
-  const GroupWatch* watch = find(group);
-  return watch == nullptr ? GroupStatus{} : watch->status(core_, now);
+  return query(group, GroupStatus{},
+               [&](const GroupWatch& watch) { return watch.status(core_, now); });
+}
+
+FleetStatus Monitor::fleet() const {
+  if (!fleet_) return {};
+  return {fleet_->active(), fleet_->in_flight(), fleet_->bytes_per_idle_group()};
 }
 
 PeerStatus Monitor::peer(NodeId node) const {
-  const Slot slot = core_.roster.slot_of(node);
-  if (slot == kNoSlot || slot == core_.roster.self()) return PeerStatus{};
-  const Peer& peer = core_.peers[slot];
+  const PeerIndex index = core_.roster.index_of(node);
+  if (index == kNoPeer || index == core_.roster.self()) return PeerStatus{};
+  const Peer& peer = core_.peers[index];
   return PeerStatus{peer.state, peer.incarnation, core_.is_heard(peer), peer.round_trip,
                     peer.support_until};
 }

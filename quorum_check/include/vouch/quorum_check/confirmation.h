@@ -42,16 +42,19 @@ class Confirmation {
 
   /// Takes an answer. False: it is not of this round, subject, incarnation or attempt, or older
   /// than one already taken from the same voter (rule S3).
-  bool take(const Core& core, Slot from, const ConfirmReply& reply);
+  /// `subject` is the node of subject().
+  bool take(const Core& core, Slot from, NodeId subject, const ConfirmReply& reply);
 
   /// A voter's promises and evidence are void: its process is known to have exited or restarted.
   void forget(Slot slot) { answers_[slot] = StoredAnswer{}; }
 
-  /// What the answers are worth at `core.now`. `window`: how long an answer shows a living peer.
-  void view(const Core& core, Duration window, std::array<AnswerView, kMaxNodes>& out) const;
+  /// What the answers of the first `members` slots are worth at `core.now`. `window`: how long an
+  /// answer shows a living peer.
+  void view(const Core& core, Slot members, Duration window,
+            std::array<AnswerView, kMaxNodes>& out) const;
 
-  /// The instant until which the consents of `consenting` all bind.
-  [[nodiscard]] Instant consents_until(const Core& core, SlotSet consenting) const;
+  /// The instant until which the consents of `consenting`, this node's own aside, all bind.
+  [[nodiscard]] Instant consents_until(const Core& core, Slot self, SlotSet consenting) const;
 
   /// The last round trip of an answer to this node, or zero.
   [[nodiscard]] Duration round_trip() const { return round_trip_; }
