@@ -7,22 +7,16 @@
 #include "vouch/quorum_check/group_fleet.h"
 
 namespace vouch {
-namespace {
-
-/// Actions that one group can cause, with what else a call needs.
-constexpr std::size_t kSpareActions = 16;
-
-bool has_room(const Core& core) {
-  return core.out.size() + kSpareActions + core.packets_left < core.out.capacity();
-}
-
-}  // namespace
-
 void GroupFleet::handle_peer_changed(Core& core, PeerIndex peer) {
   const bool is_trusted = core.peers[peer].state == PeerState::kTrusted;
   const auto found = std::find(suspects_.begin(), suspects_.end(), peer);
   if (is_trusted && found != suspects_.end()) {
     suspects_.erase(found);
+    // It is back: what it has not acknowledged it hears now.
+    StreamOut& out = core.links[peer].out;
+    out.sent = out.acked;
+    out.next = out.acked;
+    out.patience = Duration::zero();
     mark_lagging(core, peer);
   } else if (!is_trusted && found == suspects_.end()) {
     suspects_.push_back(peer);
@@ -102,7 +96,9 @@ void GroupFleet::start_rounds(Core& core) {
     const std::uint32_t list = turn < suspects_.size() ? suspects_[turn] : table_.no_leader();
     // Each group of the list at most once.
     for (std::uint32_t left = table_.length(list); left > 0 && is_waiting(core, list); --left) {
-      if (room == 0 || in_flight_ >= limits_.rounds_max || !has_room(core)) {
+      // Half of the places are for what others ask, and for leaders that are new.
+      const bool is_busy = active() >= limits_.active_max / 2;
+      if (room == 0 || is_busy || in_flight_ >= limits_.rounds_max || !core.has_room()) {
         turn_ = turn;
         return;
       }
@@ -163,7 +159,7 @@ void GroupFleet::hand_over(StandDownReason reason) {
 void GroupFleet::sweep(Core& core) {
   if (!is_sweeping_) return;
   if (sweep_all_) {
-    for (std::size_t at = heap_.size(); at > 0 && has_room(core); --at) {
+    for (std::size_t at = heap_.size(); at > 0; --at) {
       const std::uint32_t number = heap_[at - 1];
       pool_[number].watch.hand_over(core, sweep_reason_);
       pool_[number].due = core.now;
@@ -179,7 +175,7 @@ void GroupFleet::sweep(Core& core) {
     const GroupIndex next = table_.after(index);
     if (sweep_all_ || idle_lease(core, index) <= core.now) {
       const bool done =
-          has_room(core) && with_group(core, index, Origin::kHost, [&](GroupWatch& watch) {
+          core.has_room() && with_group(core, index, Origin::kHost, [&](GroupWatch& watch) {
             if (sweep_all_) watch.hand_over(core, sweep_reason_);
             return false;
           });

@@ -11,18 +11,11 @@ namespace {
 /// Places of the pool that only the host's own events take.
 constexpr std::size_t kHostPlaces = 32;
 
-/// Actions that handling one group can cause at most.
-constexpr std::size_t kActionsPerGroup = 8;
-
 /// Changes that are remembered; who has missed more of them is told everything anew.
 constexpr std::size_t kLogLeast = 1024;
 
 /// Datagrams that overtook earlier ones and are kept, of all peers together.
 constexpr std::size_t kHeldBatches = 256;
-
-bool has_room(const Core& core) {
-  return core.out.size() + kActionsPerGroup + core.packets_left < core.out.capacity();
-}
 
 }  // namespace
 
@@ -86,7 +79,7 @@ std::uint32_t GroupFleet::list_of(GroupIndex index) const {
 std::uint32_t GroupFleet::activate(Core& core, GroupIndex index, Origin origin) {
   if (is_active(index)) return table_[index].next;
   const bool may = free_.size() > (origin == Origin::kHost ? 0 : kHostPlaces);
-  if (!may || !has_room(core)) {
+  if (!may || !core.has_room()) {
     ++core.counters.dropped_no_room;
     return kNoGroup;
   }
@@ -187,7 +180,7 @@ void GroupFleet::run_due(Core& core) {
   // Each at most once: what is due again at once waits for the next call.
   for (std::size_t left = heap_.size(); left > 0 && !heap_.empty(); --left) {
     const std::uint32_t number = heap_.front();
-    if (pool_[number].due > core.now || !has_room(core)) return;
+    if (pool_[number].due > core.now || !core.has_room()) return;
     Active& active = pool_[number];
     active.watch.refresh(core);
     const bool yields =
@@ -265,7 +258,6 @@ void GroupFleet::handle_process_end(Core& core, PeerIndex peer) {
     account(core, pool_[number].index, pool_[number].told, told);
     pool_[number].told = told;
     pool_[number].due = core.now;
-    if (!has_room(core)) break;
   }
   for (std::size_t at = heap_.size() / 2; at > 0; --at)
     heap_sift(static_cast<std::uint32_t>(at - 1));
@@ -341,11 +333,15 @@ Instant GroupFleet::promised_until(const Core& core) const {
 }
 
 void GroupFleet::tick(Core& core) {
-  const Duration patience = core.config.heartbeat_interval * 3 / 2;
+  const Duration least = core.config.heartbeat_interval * 3 / 2;
+  constexpr int kPatienceMost = 64;
   for (PeerIndex peer = 0; peer < core.links.size(); ++peer) {
     StreamOut& out = core.links[peer].out;
     if (peer == core.roster.self() || out.sent == out.acked) continue;
-    if (core.now - out.waits_since < patience) continue;
+    // Who does not answer, though it may hear, is told again, but ever more seldom.
+    out.patience = std::max(out.patience, least);
+    if (core.now - out.waits_since < out.patience) continue;
+    out.patience = std::min(2 * out.patience, kPatienceMost * core.config.heartbeat_interval);
     ++core.counters.resends;
     out.sent = out.acked;
     out.next = out.acked;

@@ -78,6 +78,10 @@ void GroupFleet::concern(Core& core, PeerIndex peer, std::uint64_t change, bool 
   mark_lagging(core, peer);
 }
 
+void GroupFleet::handle_heard(Core& core, PeerIndex peer) {
+  mark_lagging(core, peer);
+}
+
 void GroupFleet::mark_lagging(Core& core, PeerIndex peer) {
   PeerLink& link = core.links[peer];
   if (link.is_lagging || link.out.sent == link.out.head) return;
@@ -173,8 +177,8 @@ bool GroupFleet::pump(Core& core, PeerIndex peer) {
 void GroupFleet::flush(Core& core) {
   for (std::size_t at = lagging_.size(); at > 0; --at) {
     const PeerIndex peer = lagging_[at - 1];
-    // Who is not heard cannot acknowledge: it is told when it is back.
-    const bool waits = core.peers[peer].state != PeerState::kTrusted;
+    // Who was never heard has never been there. Who is not heard any more may hear us all the same.
+    const bool waits = core.peers[peer].incarnation.value() == 0;
     if (!waits && !pump(core, peer)) continue;
     core.links[peer].is_lagging = false;
     lagging_[at - 1] = lagging_.back();
@@ -236,6 +240,7 @@ void GroupFleet::take_ack(Core& core, PeerIndex from, const StreamDigest& digest
   if (digest.ack_stream == out.stream) {
     if (digest.ack <= out.acked || digest.ack > out.head) return;
     out.acked = digest.ack;
+    out.patience = Duration::zero();
     out.waits_since = core.now;
     if (out.sent < out.acked) {
       out.sent = out.acked;
@@ -275,7 +280,8 @@ void GroupFleet::compare(Core& core, PeerIndex from, const StreamDigest& digest)
 /// Whether the statements of `batch` belong to what we have not.
 bool GroupFleet::accept_stream(const Core& core, StreamIn& in, const GroupBatch& batch) const {
   if (batch.end <= batch.begin) return false;
-  // Who may have consented in an earlier life accepts no claim yet (rule S7): it will be told again.
+  // Who may have consented in an earlier life accepts no claim yet (rule S7): it will be told
+  // again.
   if (core.now < core.promises_nothing_until) return false;
   if (batch.stream != in.stream) {
     if (batch.stream < in.stream || batch.begin != 0) return false;

@@ -237,6 +237,7 @@ bool Monitor::take_sender(PeerIndex from, const Sender& sender) {
     // The new life is proof that the old one has ended: its claims and promises are void.
     if (peer.incarnation.value() != 0) handle_process_end(from);
     peer.incarnation = sender.incarnation;
+    if (fleet_) fleet_->handle_heard(core_, from);
   }
   return true;
 }
@@ -296,8 +297,8 @@ void Monitor::handle(PeerIndex from, const NodeHeartbeat& heartbeat) {
     ++core_.counters.dropped_bad_field;
     return;
   }
-  if (!take_heartbeat(peer, heartbeat)) return;
   const bool was_reached = core_.two_way(from) && !peer.sick;
+  if (!take_heartbeat(peer, heartbeat)) return;
   // Both may be short of the other's support: answers to answers must not go on for ever.
   const Instant again_at =
       saturating_add(core_.links[from].heartbeat_at, core_.config.heartbeat_interval / 4);

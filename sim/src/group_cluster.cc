@@ -60,7 +60,8 @@ GroupCluster::GroupCluster(const GroupClusterOptions& options)
 MonitorConfig GroupCluster::config_of(NodeId id) const {
   MonitorConfig config = options_.monitor;
   config.self = id;
-  config.incarnation = Incarnation{std::max<std::uint64_t>(nodes_[id.value()].incarnation.value(), 1)};
+  config.incarnation =
+      Incarnation{std::max<std::uint64_t>(nodes_[id.value()].incarnation.value(), 1)};
   config.peers.clear();
   config.groups.clear();
   for (std::uint32_t peer = 1; peer <= options_.nodes; ++peer) {
@@ -311,10 +312,9 @@ void GroupCluster::handle_vote_request(const Event& event) {
   Ballot& ballot = node.ballots[event.number];
   const GroupId id = group(event.number);
   if (now_ >= node.monitor->next_timeout()) node.monitor->handle_timeout(now_);
-  const bool is_free = event.term > ballot.term ||
-                       (event.term == ballot.term && ballot.voted_for == event.from);
-  const bool grants =
-      is_free && node.monitor->may_vote(id, event.from, now_) == VoteVerdict::kMay;
+  const bool is_free =
+      event.term > ballot.term || (event.term == ballot.term && ballot.voted_for == event.from);
+  const bool grants = is_free && node.monitor->may_vote(id, event.from, now_) == VoteVerdict::kMay;
   if (grants) {
     ballot = Ballot{.term = event.term, .voted_for = event.from};
     node.monitor->handle_local(now_, VoteGranted{id, event.from, event.term});

@@ -94,6 +94,13 @@ struct Core {
 
   [[nodiscard]] bool is_digest() const { return !links.empty(); }
 
+  /// Whether what one more group can cause finds room, besides every datagram that may go out. What
+  /// does not is left for the next call.
+  [[nodiscard]] bool has_room() const {
+    constexpr std::size_t kActionsPerGroup = 16;
+    return out.size() + kActionsPerGroup + packets_left < out.capacity();
+  }
+
   /// Adds an entry to the datagram that is being filled for `peer`; sends that first when it is
   /// full. False: the datagrams of this interval are used up.
   template <typename... Entry>

@@ -28,6 +28,8 @@ class GroupFleet {
   void handle_batch(Core& core, PeerIndex from, const GroupBatch& batch);
 
   // What was learned about nodes.
+  /// A process of the peer was heard for the first time.
+  void handle_heard(Core& core, PeerIndex peer);
   /// The peer was suspected, or is trusted again.
   void handle_peer_changed(Core& core, PeerIndex peer);
   /// This node and the peer hear each other now, or do not any more.
@@ -105,6 +107,7 @@ class GroupFleet {
 
   template <typename Work>
   bool with_group(Core& core, GroupIndex index, Origin origin, Work&& work) {
+    if (origin == Origin::kNetwork && !core.has_room()) return false;
     const std::uint32_t number = activate(core, index, origin);
     if (number == kNoGroup) return false;
     Active& active = pool_[number];

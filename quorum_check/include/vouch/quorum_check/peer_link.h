@@ -31,12 +31,13 @@ struct StreamOut {
   std::uint32_t stream = 0;
   std::uint32_t count = 0;  ///< Statements that stand, and their sum.
   std::uint64_t hash = 0;
-  std::uint64_t base = 0;      ///< Number of the change that follows the groups.
-  std::uint64_t head = 0;      ///< Behind the newest position that concerns the peer.
-  std::uint64_t removed = 0;   ///< Behind the newest one that took a statement back.
-  std::uint64_t sent = 0;      ///< Everything below has been sent,
-  std::uint64_t next = 0;      ///< and nothing between concerns the peer.
-  std::uint64_t acked = 0;     ///< The peer has everything below.
+  std::uint64_t base = 0;          ///< Number of the change that follows the groups.
+  std::uint64_t head = 0;          ///< Behind the newest position that concerns the peer.
+  std::uint64_t removed = 0;       ///< Behind the newest one that took a statement back.
+  std::uint64_t sent = 0;          ///< Everything below has been sent,
+  std::uint64_t next = 0;          ///< and nothing between concerns the peer.
+  std::uint64_t acked = 0;         ///< The peer has everything below.
+  Duration patience{};             ///< Sent again after so long; doubles while nothing comes.
   Instant waits_since = kLongAgo;  ///< For an acknowledgement: since then `acked` stands still.
 };
 
@@ -57,8 +58,8 @@ struct PeerLink {
   StreamIn in{};
   SupportFloor floor{};               ///< The peer's support vector.
   Instant promised_until = kLongAgo;  ///< Our promise to it, for every claim of it that we accept.
-  Instant heartbeat_at = kLongAgo;  ///< Our newest heartbeat to it.
-  std::uint32_t held = 0;           ///< Its datagrams that wait for an earlier one.
+  Instant heartbeat_at = kLongAgo;    ///< Our newest heartbeat to it.
+  std::uint32_t held = 0;             ///< Its datagrams that wait for an earlier one.
   bool has_lapsed = true;             ///< Its support has run out, and that was seen to.
   bool is_dirty = false;              ///< `open` holds something.
   bool is_lagging = false;            ///< It has not been sent everything.

@@ -16,8 +16,8 @@ struct GroupClusterOptions {
   std::uint32_t nodes = 5;  ///< NodeId 1 .. nodes.
   std::uint32_t groups = 1000;
   std::uint32_t voters = 3;  ///< Of each group, in [1, nodes].
-  /// Not 0: only these first so many nodes share groups, and each group has node 1 among its voters.
-  /// The others of the roster are there, but run no process.
+  /// Not 0: only these first so many nodes share groups, and each group has node 1 among its
+  /// voters. The others of the roster are there, but run no process.
   std::uint32_t around_first = 0;
   std::uint64_t seed = 1;
   Duration delay = std::chrono::microseconds(300);   ///< Of each message, plus up to
