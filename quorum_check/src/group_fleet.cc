@@ -334,14 +334,14 @@ Instant GroupFleet::promised_until(const Core& core) const {
 
 void GroupFleet::tick(Core& core) {
   const Duration least = core.config.heartbeat_interval * 3 / 2;
-  constexpr int kPatienceMost = 64;
+  constexpr int kIntervalsMost = 64;
   for (PeerIndex peer = 0; peer < core.links.size(); ++peer) {
     StreamOut& out = core.links[peer].out;
     if (peer == core.roster.self() || out.sent == out.acked) continue;
     // Who does not answer, though it may hear, is told again, but ever more seldom.
     out.patience = std::max(out.patience, least);
     if (core.now - out.waits_since < out.patience) continue;
-    out.patience = std::min(2 * out.patience, kPatienceMost * core.config.heartbeat_interval);
+    out.patience = std::min(2 * out.patience, kIntervalsMost * core.config.heartbeat_interval);
     ++core.counters.resends;
     out.sent = out.acked;
     out.next = out.acked;

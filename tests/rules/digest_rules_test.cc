@@ -30,7 +30,7 @@ void expect_clean(const sim::AtlasSummary& summary, std::size_t replicas) {
   EXPECT_TRUE(summary.is_clean());
   for (const sim::GraphOutcome& failure : summary.failures) {
     ADD_FAILURE() << "graph " << failure.graph.graph << ": "
-                  << describe(replicas, failure.graph.graph);
+                  << sim::describe(replicas, failure.graph.graph);
   }
 }
 
