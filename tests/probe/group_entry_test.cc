@@ -140,7 +140,7 @@ TEST(GroupEntry, AnythingMayBeInABatch) {
     while (reader.next(entry))
       ++count;
     EXPECT_LE(count, kBatchBytes / 3);
-    failed += reader.failed() ? 1 : 0;
+    failed += reader.failed() ? 1U : 0U;
   }
   EXPECT_GT(failed, 19'000U);
 }
