@@ -33,6 +33,15 @@ using namespace std::chrono_literals;
 
 constexpr int kNodes = 5;
 
+/// What every loop of a cluster tells: how much virtual time, by how many events, and how many
+/// messages that is in a second of the cluster, so that one sees that they move equally many.
+void report(benchmark::State& state, std::int64_t events, std::uint64_t messages) {
+  const auto seconds = static_cast<double>(state.iterations());
+  state.counters["cluster_seconds"] = benchmark::Counter(seconds, benchmark::Counter::kIsRate);
+  state.counters["messages"] = static_cast<double>(messages) / seconds;
+  state.SetItemsProcessed(events);
+}
+
 /// Pops the earliest event and pushes one up to 500 us later: nothing but the heap.
 void bare_heap(benchmark::State& state) {
   EventHeap heap;
@@ -102,6 +111,7 @@ void bare_heartbeats(benchmark::State& state) {
   EventHeap heap;
   Rng rng(1);
   std::int64_t events = 0;
+  std::uint64_t messages = 0;
   for (EventHeap::SlotNumber node = 0; node < kNodes; ++node) {
     heap.push(kStart + Duration(rng.between(0, 100'000'000)), node);
   }
@@ -115,6 +125,7 @@ void bare_heartbeats(benchmark::State& state) {
       const EventHeap::SlotNumber slot = entry.slot();
       if (slot >= kNodes) {
         ++heard[slot % kNodes];
+        ++messages;
         continue;
       }
       heap.push(entry.time() + 100ms, slot);
@@ -125,9 +136,7 @@ void bare_heartbeats(benchmark::State& state) {
     }
     benchmark::DoNotOptimize(heard);
   }
-  state.counters["cluster_seconds"] =
-      benchmark::Counter(static_cast<double>(state.iterations()), benchmark::Counter::kIsRate);
-  state.SetItemsProcessed(events);
+  report(state, events, messages);
 }
 BENCHMARK(bare_heartbeats);
 
@@ -141,6 +150,7 @@ void bare_binary_heap(benchmark::State& state) {
   std::priority_queue<Due, std::vector<Due>, decltype(later)> heap(later);
   Rng rng(1);
   std::int64_t events = 0;
+  std::uint64_t messages = 0;
   for (std::uint64_t node = 0; node < kNodes; ++node)
     heap.push({rng.between(0, 100'000'000), node});
   std::int64_t end = 0;
@@ -153,6 +163,7 @@ void bare_binary_heap(benchmark::State& state) {
       ++events;
       if (due.slot >= kNodes) {
         ++heard[due.slot % kNodes];
+        ++messages;
         continue;
       }
       heap.push({due.at + 100'000'000, due.slot});
@@ -162,9 +173,7 @@ void bare_binary_heap(benchmark::State& state) {
     }
     benchmark::DoNotOptimize(heard);
   }
-  state.counters["cluster_seconds"] =
-      benchmark::Counter(static_cast<double>(state.iterations()), benchmark::Counter::kIsRate);
-  state.SetItemsProcessed(events);
+  report(state, events, messages);
 }
 BENCHMARK(bare_binary_heap);
 
@@ -176,6 +185,7 @@ void bare_messages(benchmark::State& state) {
   MessagePool pool(size);
   Rng rng(1);
   std::int64_t events = 0;
+  std::uint64_t messages = 0;
   for (EventHeap::SlotNumber node = 0; node < kNodes; ++node)
     heap.push(kStart + Duration(rng.between(0, 100'000'000)), node);
   TrueTime end = kStart;
@@ -191,6 +201,7 @@ void bare_messages(benchmark::State& state) {
         std::memcpy(received.data(), pool.bytes(slot - kNodes), size);
         benchmark::DoNotOptimize(received.data());
         pool.give_back(slot - kNodes);
+        ++messages;
         continue;
       }
       heap.push(entry.time() + 100ms, slot);
@@ -202,9 +213,7 @@ void bare_messages(benchmark::State& state) {
       }
     }
   }
-  state.counters["cluster_seconds"] =
-      benchmark::Counter(static_cast<double>(state.iterations()), benchmark::Counter::kIsRate);
-  state.SetItemsProcessed(events);
+  report(state, events, messages);
 }
 BENCHMARK(bare_messages)->ArgName("bytes")->Arg(sizeof(VouchMessage));
 
@@ -246,14 +255,16 @@ void naive_heartbeats(benchmark::State& state) {
   FunctionQueue queue;
   Rng rng(1);
   std::array<std::uint64_t, kNodes> heard{};
+  std::uint64_t messages = 0;
   const std::function<void(std::size_t)> beat = [&](std::size_t node) {
     queue.schedule(100'000'000, [&beat, node] { beat(node); });
     for (std::size_t to = 0; to < kNodes; ++to) {
       if (to == node) continue;
       // What a message says is a copy of its own, as a closure makes it.
       queue.schedule(200'000 + rng.between(0, 300'000),
-                     [&heard, to, message = std::array<std::uint64_t, 4>{node}] {
+                     [&heard, &messages, to, message = std::array<std::uint64_t, 4>{node}] {
                        heard[to] += message[0] + 1;
+                       ++messages;
                      });
     }
   };
@@ -263,9 +274,7 @@ void naive_heartbeats(benchmark::State& state) {
     queue.run_until(queue.now() + 1'000'000'000);
     benchmark::DoNotOptimize(heard);
   }
-  state.counters["cluster_seconds"] =
-      benchmark::Counter(static_cast<double>(state.iterations()), benchmark::Counter::kIsRate);
-  state.SetItemsProcessed(queue.events());
+  report(state, queue.events(), messages);
 }
 BENCHMARK(naive_heartbeats);
 
@@ -283,12 +292,11 @@ void cluster(benchmark::State& state, std::string_view policy) {
   }
   engine.start();
   engine.run_until(kStart + 5s);
-  const std::uint64_t before = engine.counters().events;
+  const EngineCounters before = engine.counters();
   for (auto _ : state)
     engine.run_until(engine.now() + 1s);
-  state.counters["cluster_seconds"] =
-      benchmark::Counter(static_cast<double>(state.iterations()), benchmark::Counter::kIsRate);
-  state.SetItemsProcessed(static_cast<std::int64_t>(engine.counters().events - before));
+  report(state, static_cast<std::int64_t>(engine.counters().events - before.events),
+         engine.counters().delivered - before.delivered);
 }
 BENCHMARK_CAPTURE(cluster, vouch, "vouch")->ArgName("checked")->Arg(0)->Arg(1);
 BENCHMARK_CAPTURE(cluster, raft, "raft")->ArgName("checked")->Arg(0)->Arg(1);

@@ -297,8 +297,9 @@ void register_atlas(CLI::App& app, Outcome& outcome) {
       app.add_subcommand("atlas", "Try every directed graph of links, policies side by side");
   command->footer(
       "Each graph stays for 30 s after a leader with all links, then all links are back for 10 s.\n"
-      "Exit code 1 when vouch breaks a rule, 130 when interrupted. The output depends only on\n"
-      "--replicas, --policy, --every, --sample, --transitions and --seed.");
+      "Exit code 1 when vouch breaks a rule: every count of it but split votes must be zero.\n"
+      "130 when interrupted. The output depends only on --replicas, --policy, --every, --sample,\n"
+      "--transitions and --seed.");
   add_options(*command, *request);
   command->callback([request, &outcome] {
     if (request->settings.policies.empty()) request->settings.policies = {"vouch"};

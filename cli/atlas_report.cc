@@ -23,9 +23,15 @@ std::uint64_t milliseconds(Duration span) {
   return static_cast<std::uint64_t>((span.count() + 999'999) / 1'000'000);
 }
 
-bool has_lease(const AtlasSettings& settings, const std::string& policy) {
+/// Without a lease there is none to be split, without votes neither.
+struct Traits {
+  bool has_lease = false;
+  bool has_votes = false;
+};
+
+Traits traits_of(const AtlasSettings& settings, const std::string& policy) {
   const auto made = sim::make_policy(policy, {.replicas = settings.replicas});
-  return made && (*made)->has_lease();
+  return made ? Traits{(*made)->has_lease(), (*made)->has_votes()} : Traits{};
 }
 
 std::string common_options(const AtlasSettings& settings, std::string_view policy) {
@@ -60,31 +66,41 @@ void print_graphs(const AtlasState& state, std::ostream& out) {
                {"deposed"},
                {"stuck"},
                {"churning"},
+               {"late"},
                {"recovery ms"},
                {"p99"},
                {"max"},
                {"noisy"},
                {"heal disturbs"},
                {"split lease"},
-               {"other unsafe"}});
+               {"other unsafe"},
+               {"split votes"}});
   for (std::size_t i = 0; i < state.graphs.size(); ++i) {
     const sim::AtlasSummary& sum = state.graphs[i];
     const std::string& policy = state.settings.policies[i];
-    // Without a lease there is none to be split, and no other's to campaign against.
-    const bool is_leased = has_lease(state.settings, policy);
-    table.add_row({policy, grouped(sum.graphs), part(sum.deposed, sum.kept),
-                   part(sum.stuck, sum.recoverable), part(sum.churning, sum.recoverable),
-                   std::to_string(milliseconds(sum.recovery_quantile(500))),
-                   std::to_string(milliseconds(sum.recovery_quantile(990))),
-                   std::to_string(milliseconds(sum.recovery_quantile(1000))),
-                   part(sum.noisy, sum.hopeless), part(sum.disturbed, sum.graphs),
-                   is_leased ? part(sum.split, sum.graphs) : "-", part(sum.unsafe, sum.graphs)});
+    const Traits traits = traits_of(state.settings, policy);
+    table.add_row(
+        {policy, grouped(sum.graphs), part(sum.deposed, sum.kept), part(sum.stuck, sum.recoverable),
+         part(sum.churning, sum.recoverable), part(sum.late, sum.recoverable),
+         std::to_string(milliseconds(sum.recovery_quantile(500))),
+         std::to_string(milliseconds(sum.recovery_quantile(990))),
+         std::to_string(milliseconds(sum.recovery_quantile(1000))), part(sum.noisy, sum.hopeless),
+         part(sum.disturbed, sum.graphs), traits.has_lease ? part(sum.split, sum.graphs) : "-",
+         part(sum.unsafe, sum.graphs), traits.has_votes ? grouped(sum.split_votes) : "-"});
   }
   table.print(out);
+  const auto bound_of = [&](std::string_view policy) {
+    return std::to_string(milliseconds(atlas_options(state.settings, policy).run.liveness_bound));
+  };
+  const std::string bounds =
+      bound_of("vouch") + " ms for vouch, " + bound_of("raft") + " ms for the others";
   const sim::AtlasSummary& first = state.graphs.front();
   out << "\nThe leader keeps its quorum in " << grouped(first.kept) << " graphs (per cents of "
       << "deposed), another could lead in " << grouped(first.recoverable)
-      << " (stuck, churning), nobody in " << grouped(first.hopeless) << " (noisy).\n";
+      << " (stuck, churning, late), nobody in " << grouped(first.hopeless) << " (noisy).\n"
+      << "Late: one leader stays, but it stands later than " << bounds
+      << ". Split votes: terms in\n"
+      << "all graphs with several candidates and no leader; they are counted, not judged.\n";
 }
 
 void print_sequences(const AtlasState& state, std::ostream& out) {
@@ -136,8 +152,10 @@ void print_failures(const AtlasState& state, std::ostream& out) {
 
 ordered_json json_of(const AtlasSettings& settings, const std::string& policy,
                      const sim::AtlasSummary& sum) {
+  const Traits traits = traits_of(settings, policy);
   ordered_json json = {{"policy", policy},
-                       {"has_lease", has_lease(settings, policy)},
+                       {"has_lease", traits.has_lease},
+                       {"has_votes", traits.has_votes},
                        {"graphs", sum.graphs},
                        {"kept", sum.kept},
                        {"recoverable", sum.recoverable},
@@ -145,10 +163,12 @@ ordered_json json_of(const AtlasSettings& settings, const std::string& policy,
                        {"deposed", sum.deposed},
                        {"stuck", sum.stuck},
                        {"churning", sum.churning},
+                       {"late", sum.late},
                        {"noisy", sum.noisy},
                        {"heal_disturbs", sum.disturbed},
                        {"split_lease", sum.split},
                        {"other_unsafe", sum.unsafe},
+                       {"split_votes", sum.split_votes},
                        {"recovery_ms_median", milliseconds(sum.recovery_quantile(500))},
                        {"recovery_ms_p99", milliseconds(sum.recovery_quantile(990))},
                        {"recovery_ms_max", milliseconds(sum.recovery_quantile(1000))},
@@ -205,6 +225,7 @@ std::vector<std::string_view> faults_of(const sim::GraphOutcome& outcome) {
   if (outcome.is_deposed) faults.emplace_back("deposed");
   if (outcome.is_stuck) faults.emplace_back("stuck");
   if (outcome.is_churning) faults.emplace_back("churning");
+  if (outcome.is_late) faults.emplace_back("late");
   if (outcome.is_noisy) faults.emplace_back("noisy");
   if (outcome.is_disturbed) faults.emplace_back("heal disturbs");
   if (outcome.is_split) faults.emplace_back("split lease");

@@ -14,7 +14,7 @@ namespace {
 using nlohmann::ordered_json;
 
 /// Raised whenever the file or what it counts changes its meaning.
-constexpr int kFormat = 1;
+constexpr int kFormat = 2;
 
 ordered_json json_of(const AtlasSettings& settings) {
   return {{"replicas", settings.replicas},
@@ -54,10 +54,12 @@ void for_each_counter(Summary& summary, Visit visit) {
   visit("deposed", summary.deposed);
   visit("stuck", summary.stuck);
   visit("churning", summary.churning);
+  visit("late", summary.late);
   visit("noisy", summary.noisy);
   visit("disturbed", summary.disturbed);
   visit("split", summary.split);
   visit("unsafe", summary.unsafe);
+  visit("split_votes", summary.split_votes);
 }
 
 template <typename Summary, typename Visit>
@@ -90,7 +92,7 @@ ordered_json json_of(const sim::AtlasSummary& summary) {
                                 static_cast<int>(failure.situation), failure.is_deposed,
                                 failure.is_stuck, failure.is_churning, failure.is_noisy,
                                 failure.is_disturbed, failure.is_split, failure.safety_violations,
-                                failure.recovery.count()});
+                                failure.recovery.count(), failure.is_late, failure.split_votes});
   }
   return json;
 }
@@ -112,6 +114,8 @@ void read(const ordered_json& json, sim::AtlasSummary& summary) {
     row.at(8).get_to(failure.is_split);
     row.at(9).get_to(failure.safety_violations);
     failure.recovery = Duration(row.at(10).get<std::int64_t>());
+    row.at(11).get_to(failure.is_late);
+    row.at(12).get_to(failure.split_votes);
     summary.failures.push_back(failure);
   }
 }

@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <charconv>
 #include <cmath>
 #include <iostream>
 #include <sstream>
@@ -36,6 +37,23 @@ void print_error(const std::string& message) {
     line.pop_back();
   std::replace(line.begin(), line.end(), '\n', ' ');
   std::cerr << "vouch: error: " << line << std::endl;
+}
+
+void check_counts(CLI::App& app) {
+  const CLI::Validator is_count(
+      [](const std::string& text) -> std::string {
+        std::uint64_t value = 0;
+        const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+        if (error == std::errc{} && end == text.data() + text.size()) return "";
+        return "must be a whole number in [0, " + std::to_string(UINT64_MAX) + "], is '" + text +
+               "'";
+      },
+      "");
+  for (CLI::Option* const option : app.get_options({})) {
+    if (option->get_type_name().rfind("UINT", 0) == 0) option->check(is_count);
+  }
+  for (CLI::App* const command : app.get_subcommands({}))
+    check_counts(*command);
 }
 
 void Table::add_row(std::vector<std::string> cells) {

@@ -30,6 +30,10 @@ using RegisterCommand = void (*)(CLI::App& app, Outcome& outcome);
 /// Prints `vouch: error: ` and the message, as one line, on standard error.
 void print_error(const std::string& message);
 
+/// Makes every option of `app` and its commands that takes an unsigned number refuse what is none.
+/// CLI11 reads -1 as the greatest one.
+void check_counts(CLI::App& app);
+
 /// How a column of a Table is aligned.
 enum class Align : std::uint8_t { kLeft, kRight };
 

@@ -5,7 +5,10 @@
 #include "atlas.h"
 #include "command.h"
 #include "demo.h"
+#include "diagnose.h"
 #include "evaluate.h"
+#include "explain.h"
+#include "lint.h"
 #include "node.h"
 #include "simulate.h"
 #include "swarm.h"
@@ -20,6 +23,8 @@ constexpr std::array kCommands = {
     RegisterCommand{register_drill},    RegisterCommand{register_record},
     RegisterCommand{register_evaluate}, RegisterCommand{register_simulate},
     RegisterCommand{register_atlas},    RegisterCommand{register_swarm},
+    RegisterCommand{register_explain},  RegisterCommand{register_replay},
+    RegisterCommand{register_lint},     RegisterCommand{register_diagnose},
     RegisterCommand{register_version},
 };
 
@@ -34,6 +39,7 @@ int run(int argc, char** argv) {
   Outcome outcome = ExitCode::kSuccess;
   for (const RegisterCommand register_command : kCommands)
     register_command(app, outcome);
+  check_counts(app);
 
   try {
     app.parse(argc, argv);

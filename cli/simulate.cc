@@ -1,12 +1,16 @@
 #include "simulate.h"
 
 #include <algorithm>
-#include <functional>
+#include <atomic>
+#include <csignal>
 #include <iostream>
 #include <memory>
+#include <thread>
 #include <utility>
 
+#include "decision_file.h"
 #include "simulate_output.h"
+#include "simulate_run.h"
 #include "vouch/report/page.h"
 #include "vouch/sim/policies.h"
 
@@ -14,6 +18,10 @@ namespace vouch::cli {
 namespace {
 
 constexpr std::uint64_t kRunsMax = 100'000;
+constexpr unsigned kJobsMax = 256;
+
+std::atomic<bool> interrupted = false;
+static_assert(std::atomic<bool>::is_always_lock_free, "it is set by a signal handler");
 
 struct Request {
   std::vector<std::string> scenarios;
@@ -24,61 +32,13 @@ struct Request {
   bool list = false;
   bool all = false;
   bool equal_timeouts = false;
+  bool is_strict = false;
+  bool is_compared = false;
+  std::string from;
+  std::string decisions;
+  unsigned jobs = std::max(1U, std::thread::hardware_concurrency());
   OutputRequest output;
 };
-
-/// What a run did that no scenario needs to forbid: vouch must keep its rules in every run.
-void add_broken_rules(const scenario::Scenario& scenario, const sim::RunResult& result,
-                      const std::string& seed, std::vector<std::string>& misses) {
-  for (const sim::Violation& violation : result.violations) {
-    if (!scenario.judges(violation.rule)) continue;
-    misses.push_back("rule " + std::string(to_string(violation.rule)) + " at " +
-                     std::to_string((violation.at - sim::kStart).count() / 1'000'000) +
-                     " ms: " + violation.text + seed);
-  }
-  if (result.violation_count > result.violations.size() && !scenario.assumption_violated) {
-    misses.push_back("broken rules in all: " + std::to_string(result.violation_count) + seed);
-  }
-}
-
-PolicyRuns run_policy(const scenario::Scenario& scenario, const sim::Protocol& protocol,
-                      const Request& request, const RunOutput& output, std::size_t messages_max,
-                      const std::function<void()>& ran) {
-  PolicyRuns runs;
-  runs.policy = protocol.name();
-  runs.first_seed = request.seed;
-  // What a scenario expects holds for its own settings.
-  const scenario::Expectation* const expectation =
-      request.equal_timeouts ? nullptr : scenario.expected_of(runs.policy);
-  runs.is_expected = expectation != nullptr;
-  for (std::uint64_t i = 0; i < request.runs; ++i) {
-    const std::uint64_t seed = request.seed + i;
-    sim::RunOptions options = scenario::run_options(scenario, runs.policy, seed);
-    options.observers = output.observers();
-    std::optional<report::Recorder> recorder;
-    if (i == 0 && !request.output.report.empty()) {
-      recorder.emplace(scenario.plan,
-                       report::Recorder::Options{.seed = seed, .messages_max = messages_max});
-      options.observers.push_back(&*recorder);
-    }
-    sim::RunResult result = sim::run(protocol, scenario.plan, options);
-    if (recorder) runs.recording = recorder->finish();
-    const std::string place = " (seed " + std::to_string(seed) + ")";
-    if (!result.began_led) {
-      runs.misses.push_back("the initial leader did not lead when the faults began" + place);
-    }
-    if (expectation != nullptr) {
-      for (const std::string& miss :
-           scenario::misses(*expectation, result, scenario.plan.replicas)) {
-        runs.misses.push_back(miss + place);
-      }
-    }
-    if (runs.policy == "vouch") add_broken_rules(scenario, result, place, runs.misses);
-    ran();
-    runs.results.push_back(std::move(result));
-  }
-  return runs;
-}
 
 Result<std::vector<std::string>> policies_of(const Request& request) {
   if (!request.policies.empty()) {
@@ -102,7 +62,15 @@ Status check(const Request& request, const std::vector<std::string>& names,
     return Error{Errc::kBadInput, "--runs: must be in [1, " + std::to_string(kRunsMax) + "], is " +
                                       std::to_string(request.runs)};
   }
-  return check(request.output, names.size() * policies.size() * request.runs);
+  if (request.jobs < 1 || request.jobs > kJobsMax) {
+    return Error{Errc::kBadInput, "--jobs: must be in [1, " + std::to_string(kJobsMax) + "], is " +
+                                      std::to_string(request.jobs)};
+  }
+  if (!request.decisions.empty() &&
+      std::find(policies.begin(), policies.end(), "vouch") == policies.end()) {
+    return Error{Errc::kBadInput, "--decisions: only the policy vouch records its decisions"};
+  }
+  return Done{};
 }
 
 /// The scenario's heartbeat interval and election timeout for every policy.
@@ -131,15 +99,109 @@ void print_list(std::ostream& out) {
   table.print(out);
 }
 
-/// The command that repeats the runs.
+/// The options of `request` that decide what comes of the runs, as a command.
 std::string command_of(const Request& request, const std::vector<std::string>& policies) {
   std::string command = "vouch simulate";
   for (const std::string& name : request.scenarios)
     command += " " + name;
+  if (request.all) command += " --all";
   for (const std::string& name : policies)
     command += " --policy " + name;
+  if (request.equal_timeouts) command += " --equal-timeouts";
   return command + " --seed " + std::to_string(request.seed) + " --runs " +
          std::to_string(request.runs);
+}
+
+/// The scenarios that are to be run, each variant for itself. Everything is read before anything
+/// runs: a bad file in the end costs no waiting.
+Result<std::vector<ScenarioRuns>> load(const Request& request,
+                                       const std::vector<std::string>& names) {
+  std::vector<ScenarioRuns> all;
+  bool is_begun = request.from.empty();
+  for (const std::string& name : names) {
+    Result<std::vector<scenario::Scenario>> scenarios = scenario::load_scenarios(name);
+    if (!scenarios) return scenarios.error();
+    for (scenario::Scenario& scenario : *scenarios) {
+      is_begun |= scenario.name == request.from;
+      if (!is_begun) continue;
+      if (request.equal_timeouts) {
+        if (const Status status = equalise(scenario); !status) return status.error();
+      }
+      all.push_back({std::move(scenario), {}});
+    }
+  }
+  if (is_begun) return all;
+  return Error{Errc::kBadInput,
+               "--from: must be the name of one of the scenarios, is '" + request.from + "'"};
+}
+
+/// Takes away what is not complete; returns the name of the scenario with which to go on.
+std::string cut_off(std::vector<ScenarioRuns>& all, std::size_t complete) {
+  const std::string name = all[complete].scenario.name;
+  // The variants of one scenario belong together.
+  const auto first = std::find_if(
+      all.begin(), all.end(), [&](const ScenarioRuns& runs) { return runs.scenario.name == name; });
+  all.erase(first, all.end());
+  return name;
+}
+
+/// Whether the exit code must say that something was missed.
+bool is_missed(const Request& request, const std::vector<ScenarioRuns>& all) {
+  for (const ScenarioRuns& runs : all) {
+    for (const PolicyRuns& policy : runs.policies) {
+      const bool is_vouch = policy.policy == "vouch";
+      if (policy.misses.empty() || (is_vouch && !runs.scenario.pending.empty())) continue;
+      if (is_vouch || request.is_strict) return true;
+    }
+  }
+  return false;
+}
+
+Result<std::size_t> run_all(const Request& request, const SimulationPlan& plan,
+                            std::vector<ScenarioRuns>& all) {
+  std::unique_ptr<RunOutput> output;
+  SimulationControl control{.jobs = request.jobs,
+                            .observers = {},
+                            .is_stopped = [] { return interrupted.load(); },
+                            .ran = {}};
+  if (request.output.is_of_one_run()) {
+    auto made = RunOutput::create(request.output, all.front().scenario, plan.policies.front());
+    if (!made) return made.error();
+    output = *std::move(made);
+    control.observers = output->observers();
+  } else {
+    interrupted = false;
+    std::signal(SIGINT, [](int) { interrupted = true; });
+    std::signal(SIGTERM, [](int) { interrupted = true; });
+  }
+  DecisionFile decisions(request.decisions);
+  if (const Status status = decisions.status(); !status) return status.error();
+  if (!request.decisions.empty()) {
+    control.jobs = 1;  // The runs stand in the file one after the other.
+    control.begin_run = [&](auto& protocol, const std::string& run, auto& observers) {
+      decisions.begin_run(protocol, run, observers);
+    };
+  }
+  Progress progress("simulating", request.output.watch ? 0 : runs_of(all, plan));
+  control.ran = [&](std::uint64_t done) { progress.update(done); };
+  const auto complete = run_simulation(all, plan, control);
+  if (output != nullptr && complete) {
+    if (const Status status = output->finish(all.front().scenario.plan.end); !status) {
+      return status.error();
+    }
+  }
+  if (const Status status = decisions.finish(); !status) return status.error();
+  return complete;
+}
+
+void print(const Request& request, const std::vector<ScenarioRuns>& all) {
+  if (request.json) {
+    print_simulation_json(all, std::cout);
+  } else if (request.is_compared) {
+    print_comparison(all, std::cout);
+  } else {
+    print_simulation(all, std::cout);
+  }
 }
 
 Outcome simulate(const Request& request) {
@@ -155,46 +217,36 @@ Outcome simulate(const Request& request) {
       names.emplace_back(shipped.name);
   }
   if (const Status status = check(request, names, *policies); !status) return status.error();
-  // Everything is read before anything runs: a bad file in the end costs no waiting.
-  std::vector<ScenarioRuns> all;
-  for (const std::string& name : names) {
-    Result<std::vector<scenario::Scenario>> scenarios = scenario::load_scenarios(name);
-    if (!scenarios) return scenarios.error();
-    for (scenario::Scenario& scenario : *scenarios) {
-      if (request.equal_timeouts) {
-        if (const Status status = equalise(scenario); !status) return status.error();
-      }
-      all.push_back({std::move(scenario), {}});
-    }
+  auto all = load(request, names);
+  if (!all) return all.error();
+  const SimulationPlan plan{
+      .policies = *policies,
+      .seed = request.seed,
+      .runs = request.runs,
+      .is_judged = !request.equal_timeouts,
+      .is_recorded = !request.output.report.empty(),
+      .messages_max = report::messages_per_recording(all->size() * policies->size())};
+  if (const Status status = check(request.output, runs_of(*all, plan)); !status) {
+    return status.error();
   }
-  const std::size_t messages_max = report::messages_per_recording(all.size() * policies->size());
-  bool is_missed = false;
-  {
-    const std::uint64_t total = all.size() * policies->size() * request.runs;
-    Progress progress("simulating", request.output.watch ? 0 : total);
-    std::uint64_t done = 0;
-    for (ScenarioRuns& scenario_runs : all) {
-      for (const std::string& name : *policies) {
-        const auto protocol = sim::make_policy(name, scenario_runs.scenario.settings);
-        if (!protocol) return protocol.error();
-        const auto output = RunOutput::create(request.output, scenario_runs.scenario, name);
-        if (!output) return output.error();
-        scenario_runs.policies.push_back(run_policy(scenario_runs.scenario, **protocol, request,
-                                                    **output, messages_max,
-                                                    [&] { progress.update(++done); }));
-        if (const Status status = (*output)->finish(scenario_runs.scenario.plan.end); !status) {
-          return status.error();
-        }
-        const PolicyRuns& runs = scenario_runs.policies.back();
-        const bool is_pending = !scenario_runs.scenario.pending.empty();
-        is_missed |= name == "vouch" && !is_pending && !runs.misses.empty();
-      }
-    }
+  const auto complete = run_all(request, plan, *all);
+  if (!complete) return complete.error();
+  const std::string command = command_of(request, *policies);
+  const std::string next = *complete < all->size() ? cut_off(*all, *complete) : "";
+  if (const Status status = write_report(request.output, *all, command); !status) {
+    return status.error();
   }
-  const Status written = write_report(request.output, all, command_of(request, *policies));
-  if (!written) return written.error();
-  request.json ? print_simulation_json(all, std::cout) : print_simulation(all, std::cout);
-  return is_missed ? ExitCode::kMissed : ExitCode::kSuccess;
+  print(request, *all);
+  if (!next.empty()) {
+    std::cerr << "stopped before scenario " << next << "; to continue: " << command << " --from "
+              << next
+              << (request.json          ? " --json"
+                  : request.is_compared ? " --compare"
+                                        : "")
+              << '\n';
+    return ExitCode::kInterrupted;
+  }
+  return is_missed(request, *all) ? ExitCode::kMissed : ExitCode::kSuccess;
 }
 
 }  // namespace
@@ -205,7 +257,11 @@ void register_simulate(CLI::App& app, Outcome& outcome) {
       app.add_subcommand("simulate", "Run fault scenarios in virtual time, policies side by side");
   command->footer(
       "Exit code 1 when vouch misses what a scenario expects, or breaks one of its rules; what a\n"
-      "pending scenario misses is reported only.\n"
+      "pending scenario misses is reported only, and so is (DIFFERS) what another policy does not "
+      "do\n"
+      "although the scenario expects it. 130 when interrupted: the scenarios that are complete "
+      "are\n"
+      "printed, and the command that goes on.\n"
       "Equal seeds give equal runs, on every machine.");
   command->add_option("SCENARIO", request->scenarios,
                       "Scenario files, or names of shipped scenarios (see --list)");
@@ -221,16 +277,32 @@ void register_simulate(CLI::App& app, Outcome& outcome) {
   command->add_option("--seed", request->seed, "Seed of the first run")->capture_default_str();
   command->add_option("--runs", request->runs, "Runs, with consecutive seeds")
       ->capture_default_str();
-  command->add_flag("--json", request->json, "Print JSON");
+  auto* json = command->add_flag("--json", request->json, "Print JSON");
+  command
+      ->add_flag("--compare", request->is_compared,
+                 "Print one row per scenario, one column per policy")
+      ->excludes(json);
   command->add_flag("--list", request->list, "List the shipped scenarios");
   command->add_flag("--all", request->all,
                     "Run every shipped scenario (default policy: vouch alone)");
-  command->add_flag("--equal-timeouts", request->equal_timeouts,
-                    "Give all policies the scenario's heartbeat_interval_ms, and its\n"
-                    "election_timeout_ms as the silence on which they may act: vouch suspects no\n"
-                    "earlier and its lease lasts as long, Sentinel pings as often as the others\n"
-                    "send. What a policy adds of its own (random parts, rounds, votes) stays.\n"
-                    "Expectations are not judged: they hold for the scenario's own settings");
+  command->add_flag(
+      "--equal-timeouts", request->equal_timeouts,
+      "Give all policies the scenario's heartbeat_interval_ms, and its\n"
+      "election_timeout_ms as the silence on which they may act: vouch suspects no\n"
+      "earlier and its lease lasts as long, Sentinel pings as often as the others\n"
+      "send. What a policy adds of its own (random parts, rounds, votes) stays.\n"
+      "Expectations are not judged: they hold for the scenario's own settings; vouch's\n"
+      "rules are");
+  command->add_flag("--strict", request->is_strict,
+                    "Exit code 1 also when another policy does not do what is expected of it");
+  command->add_option(
+      "--decisions", request->decisions,
+      "Write the decisions of vouch with their inputs to this file, one JSON line\n"
+      "each, for vouch explain and vouch replay (docs/DECISIONS.md); on one thread");
+  command->add_option("--from", request->from,
+                      "Begin with this one of the scenarios: goes on after an interruption");
+  command->add_option("--jobs", request->jobs, "Threads; the outcome does not depend on it")
+      ->capture_default_str();
   add_output_options(*command, request->output);
   command->callback([request, &outcome] { outcome = simulate(*request); });
 }

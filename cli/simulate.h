@@ -22,7 +22,8 @@ struct PolicyRuns {
   std::vector<sim::RunResult> results;
   /// What the runs missed of what the scenario expects, each with its seed; empty: all is met.
   std::vector<std::string> misses;
-  bool is_expected = false;                    ///< The scenario says something about this policy.
+  bool is_expected = false;  ///< The scenario says something about this policy.
+  bool is_judged = true;     ///< By what it says; not with other times than its own.
   std::optional<report::Recording> recording;  ///< Of the first seed, if a report was asked for.
 };
 
@@ -34,6 +35,9 @@ struct ScenarioRuns {
 
 /// The table, and below it what was missed.
 void print_simulation(const std::vector<ScenarioRuns>& all, std::ostream& out);
+
+/// One row per scenario and one column per policy: what a whole catalogue comes to.
+void print_comparison(const std::vector<ScenarioRuns>& all, std::ostream& out);
 
 /// The same as one JSON document.
 void print_simulation_json(const std::vector<ScenarioRuns>& all, std::ostream& out);

@@ -136,6 +136,7 @@ Status write_report(const OutputRequest& request, std::vector<ScenarioRuns>& all
       scenario.policies.push_back({.policy = policy.policy,
                                    .first_seed = policy.first_seed,
                                    .is_expected = policy.is_expected,
+                                   .is_judged = policy.is_judged,
                                    .misses = policy.misses,
                                    .results = policy.results,
                                    .recording = *std::move(policy.recording)});

@@ -62,11 +62,16 @@ std::string legend(std::size_t runs) {
 }
 
 std::string verdict(const scenario::Scenario& scenario, const PolicyRuns& runs) {
-  if (!scenario.pending.empty() && runs.policy == "vouch") {
+  const bool is_vouch = runs.policy == "vouch";
+  if (!runs.is_judged) {
+    if (!runs.misses.empty()) return is_vouch ? "RULES BROKEN" : "DIFFERS";
+    return is_vouch ? "rules kept" : "-";
+  }
+  if (!scenario.pending.empty() && is_vouch) {
     return runs.misses.empty() ? "pending, but PASSES" : "pending";
   }
-  if (!runs.misses.empty()) return "MISSED";
-  return runs.is_expected || runs.policy == "vouch" ? "as expected" : "-";
+  if (!runs.misses.empty()) return is_vouch ? "MISSED" : "DIFFERS";
+  return runs.is_expected ? "as expected" : is_vouch ? "rules kept" : "-";
 }
 
 std::string seeds(const PolicyRuns& runs) {
@@ -76,11 +81,13 @@ std::string seeds(const PolicyRuns& runs) {
          std::to_string(runs.first_seed + static_cast<std::uint64_t>(runs.results.size()) - 1);
 }
 
-nlohmann::ordered_json json_of(const PolicyRuns& runs, std::size_t replicas) {
+nlohmann::ordered_json json_of(const scenario::Scenario& scenario, const PolicyRuns& runs) {
+  const std::size_t replicas = scenario.plan.replicas;
   nlohmann::ordered_json json = {{"policy", runs.policy},
                                  {"first_seed", runs.first_seed},
                                  {"runs", runs.results.size()},
                                  {"is_expected", runs.is_expected},
+                                 {"verdict", verdict(scenario, runs)},
                                  {"misses", runs.misses}};
   for (std::uint8_t i = 0; i < scenario::kMeasureCount; ++i) {
     const auto measure = static_cast<Measure>(i);
@@ -90,6 +97,16 @@ nlohmann::ordered_json json_of(const PolicyRuns& runs, std::size_t replicas) {
   json["proportions"] = proportions_json(runs, replicas);
   json["clients"] = clients_json(runs);
   return json;
+}
+
+/// vouch *misses* what is expected of it. Of another policy it is known what it does, so that one
+/// that does not *differs* from what is published, and it is our model of it that may be wrong.
+void print_misses(const PolicyRuns& runs, std::ostream& out) {
+  const std::string who = "  " + runs.policy + (runs.policy == "vouch" ? " missed " : " differs: ");
+  const std::size_t shown = std::min(runs.misses.size(), kMissesShown);
+  for (std::size_t i = 0; i < shown; ++i)
+    out << who << runs.misses[i] << '\n';
+  if (shown < runs.misses.size()) out << who << runs.misses.size() - shown << " more\n";
 }
 
 }  // namespace
@@ -130,15 +147,8 @@ void print_simulation(const std::vector<ScenarioRuns>& all, std::ostream& out) {
     if (is_quiet && all.size() > kTitlesShown) continue;
     out << scenario.label() << ": " << scenario.title << '\n';
     if (!scenario.pending.empty()) out << "  pending: " << scenario.pending << '\n';
-    for (const PolicyRuns& runs : scenario_runs.policies) {
-      const std::size_t shown = std::min(runs.misses.size(), kMissesShown);
-      for (std::size_t i = 0; i < shown; ++i) {
-        out << "  " << runs.policy << " missed " << runs.misses[i] << '\n';
-      }
-      if (shown < runs.misses.size()) {
-        out << "  " << runs.policy << " missed " << runs.misses.size() - shown << " more\n";
-      }
-    }
+    for (const PolicyRuns& runs : scenario_runs.policies)
+      print_misses(runs, out);
   }
   if (all.empty() || all.front().policies.empty()) return;
   const PolicyRuns& sample = all.front().policies.front();
@@ -150,7 +160,7 @@ void print_simulation_json(const std::vector<ScenarioRuns>& all, std::ostream& o
   for (const ScenarioRuns& scenario_runs : all) {
     nlohmann::ordered_json policies = nlohmann::ordered_json::array();
     for (const PolicyRuns& runs : scenario_runs.policies) {
-      policies.push_back(json_of(runs, scenario_runs.scenario.plan.replicas));
+      policies.push_back(json_of(scenario_runs.scenario, runs));
     }
     document.push_back({{"scenario", scenario_runs.scenario.name},
                         {"variant", scenario_runs.scenario.variant},

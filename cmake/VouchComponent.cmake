@@ -36,6 +36,9 @@ function(vouch_component name)
     target_sources(${target} PRIVATE ${arg_SOURCES})
     target_include_directories(${target} PRIVATE ${base}/src)
     target_compile_options(${target} PRIVATE ${VOUCH_COPY_OPTIONS})
+    if(VOUCH_SANITIZE AND arg_BASE MATCHES "^(probe/runtime|sim/scenario)$")
+      target_compile_options(${target} PRIVATE -O0) # As the programs: Asio and JSON, run once.
+    endif()
     vouch_warnings(${target})
   else()
     set(scope INTERFACE)
@@ -111,6 +114,11 @@ function(vouch_program name)
   if(arg_OUTPUT_NAME)
     set_target_properties(${name} PROPERTIES OUTPUT_NAME ${arg_OUTPUT_NAME})
   endif()
+  if(VOUCH_SANITIZE)
+    # What a sanitizer adds to each access is slow to optimise. Where the time goes, in the
+    # libraries, that pays; here it does not.
+    target_compile_options(${name} PRIVATE -O0)
+  endif()
   vouch_warnings(${name})
 endfunction()
 
@@ -118,7 +126,7 @@ endfunction()
 # JSON, Asio and CLI11 are read and instantiated once for all of them, which is most of what such a
 # file costs. A source that no group names is compiled alone, so a new file needs nothing here. Units
 # share one anonymous namespace: a name that two files of a group define does not compile; put one
-# of them into another group. The presets that warn (dev) and lint (tidy) compile every file alone.
+# of them into another group. The preset dev compiles every file alone.
 function(vouch_unity target group)
   if(VOUCH_UNITY)
     set_source_files_properties(${ARGN} PROPERTIES UNITY_GROUP ${group})

@@ -2,35 +2,29 @@
 # The steps of scripts/check. Each is a function that fails if what it checks does not hold.
 
 # The sanitizers look for what a seed is unlikely to be alone in: they run one in so many.
-readonly asan_sample=5
+readonly asan_sample=10
 
 describe_step() {
   case "$1" in
     setup) echo "install what is missing" ;;
     format) echo "every C++ file is laid out by .clang-format" ;;
-    dev) echo "Debug with g++, warnings are errors, all tests" ;;
+    dev) echo "Debug with g++, each file compiled alone, all tests (what a developer builds, not part of the whole check)" ;;
     headers) echo "each public header compiles alone" ;;
     package) echo "the installed package works with CMake and pkg-config" ;;
-    release) echo "the program, benchmarks and examples, optimised" ;;
+    release) echo "the program, benchmarks and examples, optimised by g++, warnings are errors, all tests" ;;
     atlas) echo "every graph of three and four replicas, one class in 20 of five, random transitions, 20 simulated hours of a swarm" ;;
-    asan) echo "the tests under AddressSanitizer and UndefinedBehaviorSanitizer: one seed in $asan_sample, not those labelled slow (dev runs all)" ;;
+    asan) echo "the tests under AddressSanitizer and UndefinedBehaviorSanitizer with clang++, warnings are errors: one seed in $asan_sample, not the slow ones, nor those of the source or in a browser (release runs all)" ;;
     tsan) echo "the tests labelled threads under ThreadSanitizer" ;;
-    clang) echo "Debug with clang++, warnings are errors, the program and the tests of the core" ;;
-    determinism) echo "equal inputs give equal bytes: g++ Debug, g++ optimised, clang++ Debug" ;;
-    tidy) echo "clang-tidy over the core and the simulator" ;;
+    determinism) echo "equal inputs give equal bytes: g++ optimised, clang++ Debug" ;;
+    determinism_all) echo "the same with g++ Debug and clang++ optimised beside them (slow, not part of the whole check)" ;;
+    tidy) echo "clang-tidy over the core, the simulator and the examples" ;;
     tidy_edges) echo "clang-tidy over the runtime, scenario files and the program (slow, not part of the whole check)" ;;
     analyze) echo "clang's static analyzer over the same files (slow, not part of the whole check)" ;;
     fuzz) echo "what fuzzing found before, a canary that must be found, and each target for ${VOUCH_FUZZ_SECONDS:-10} s" ;;
   esac
 }
 
-# configure PRESET. From nothing dev compiles in groups too, which is much quicker; a build/dev that is
-# there stays as its developer has it.
-configure() {
-  local groups=()
-  if [ "$1" = dev ] && [ ! -e build/dev/CMakeCache.txt ]; then groups=(-DVOUCH_UNITY=ON); fi
-  cmake --preset "$1" -Wno-dev "${groups[@]}"
-}
+configure() { cmake --preset "$1" -Wno-dev; }
 
 step_setup() { scripts/setup; }
 
@@ -42,20 +36,22 @@ step_dev() {
   ctest --preset dev -LE package
 }
 
+# What a user builds, and every test with it.
+step_release() {
+  scripts/build
+  cmake --build --preset release
+  ctest --preset release -LE package
+}
+
 step_headers() {
-  configure dev
-  cmake --build --preset dev --target all_verify_interface_header_sets
+  configure tidy
+  cmake --build build/tidy --target all_verify_interface_header_sets
 }
 
 step_package() {
-  configure dev
-  cmake --build --preset dev
-  ctest --preset dev -L package
-}
-
-step_release() {
-  scripts/build
-  cmake --build --preset release --target bench/all examples/all
+  configure release
+  cmake --build --preset release
+  ctest --preset release -L package
 }
 
 step_atlas() {
@@ -70,7 +66,7 @@ step_atlas() {
 step_asan() {
   configure asan
   cmake --build --preset asan
-  VOUCH_SAMPLE=$asan_sample ctest --preset asan -LE slow
+  VOUCH_SAMPLE=$asan_sample ctest --preset asan -LE 'source|browser'
 }
 
 step_tsan() {
@@ -89,43 +85,49 @@ step_tsan() {
   ctest --preset tsan -L threads
 }
 
-step_clang() {
-  configure clang
-  # The program (for the comparison of bytes) and the core's own tests; the other compilers' steps
-  # run all tests.
-  cmake --build --preset clang --target vouch_cli story_test quorum_check_test core_promises_test
-  ctest --preset clang -R '^(Core|CorePromises|Quorum|Config|Monitor)[./]'
-}
+# The same simulations and evaluations by several builds: other optimisation, other compiler.
+step_determinism() { expect_determinism release asan; }
 
-# The same simulations and evaluations by three builds: other optimisation, other compiler.
-step_determinism() {
-  local preset
-  for preset in dev release clang; do
+step_determinism_all() { expect_determinism release asan dev clang_release; }
+
+# expect_determinism PRESET...: all print what the first prints.
+expect_determinism() {
+  local preset file
+  for preset in "$@"; do
     configure "$preset"
     cmake --build --preset "$preset" --target vouch_cli
     run_determinism_sample "$PWD/build/$preset/vouch" "build/check/determinism/$preset"
   done
-  local file
-  for file in build/check/determinism/dev/*; do
-    for preset in release clang; do
+  for file in "build/check/determinism/$1"/*; do
+    for preset in "${@:2}"; do
       expect_same_bytes "$file" "build/check/determinism/$preset/$(basename "$file")"
     done
   done
 }
 
 # run_determinism_sample PROGRAM FOLDER: what PROGRAM prints, each run in a file of FOLDER. The names
-# of files in its output are relative, so that they are the same everywhere.
+# of files in its output are relative, so that they are the same everywhere. What one thread and two
+# make of the same must be the same too.
 run_determinism_sample() (
-  local program=$1 scenario
+  local program=$1 scenario format jobs
   rm -rf "$2"
   mkdir -p "$2"
   cd "$2" || exit
-  "$program" simulate s01 s05 s10 --runs 3 --json >simulate.json
   for scenario in s01 s05 s10; do
-    "$program" simulate "$scenario" --policy vouch --trace "$scenario.jsonl" >"$scenario.txt"
+    for format in jsonl chrome shiviz; do
+      "$program" simulate "$scenario" --policy vouch --trace "$scenario.$format" --trace-format "$format" \
+        >"$scenario.$format.txt"
+    done
   done
-  "$program" atlas --replicas 3 --policy vouch --policy raft --json >atlas.json
-  "$program" atlas --replicas 4 --transitions 100 --json >transitions.json
+  for jobs in 1 2; do
+    "$program" simulate s01 s05 s10 s13 --runs 3 --json --jobs "$jobs" >"simulate_$jobs.json"
+    "$program" atlas --replicas 3 --policy vouch --policy raft --json --jobs "$jobs" >"atlas_$jobs.json"
+    "$program" atlas --replicas 4 --transitions 100 --json --jobs "$jobs" >"transitions_$jobs.json"
+    "$program" swarm --runs 10 --json --jobs "$jobs" >"swarm_$jobs.json"
+  done
+  for format in simulate atlas transitions swarm; do
+    expect_same_bytes "${format}_1.json" "${format}_2.json" || exit 1
+  done
   awk 'BEGIN {
     print "arrival_s"
     for (i = 0; i < 3000; ++i) {
@@ -144,37 +146,38 @@ expect_same_bytes() {
   return 1
 }
 
-# The edges (files, sockets, JSON, CLI11) cost clang-tidy up to half a minute a file: they have a
-# step of their own.
-readonly tidy_core='^(detector/src|probe/core|probe/host|quorum_check|sim/src|examples)/'
+# Units of build/tidy. The edges (files, sockets, JSON, CLI11) cost four times what the rest does: they
+# have a step of their own.
+readonly tidy_core='/(vouch_(detector|probe|host|quorum_check|sim)[.]dir/Unity|detector/src|probe/core|probe/host|quorum_check/src|sim/src|examples)/'
+readonly tidy_edges='/(vouch_(trace|record|runtime|scenario|report|cli)[.]dir/Unity|detector/trace|probe/runtime|quorum_check/record|sim/scenario|sim/report|cli)/'
 
 step_tidy() { run_clang_tidy "$tidy_core"; }
 
-step_tidy_edges() { run_clang_tidy '^(detector/trace|probe/runtime|sim/scenario|cli)/'; }
+step_tidy_edges() { run_clang_tidy "$tidy_edges"; }
 
 step_analyze() { run_clang_tidy "$tidy_core" '--checks=-*,clang-analyzer-core.*,clang-analyzer-cplusplus.*,clang-analyzer-deadcode.*'; }
 
-# Takes the files as a regular expression and one more option for clang-tidy. A file whose content, flags, checks and headers passed before
-# is not looked at again.
+# Takes the units as a regular expression and one more option for clang-tidy. Most of its time goes into what a file includes, so it reads the
+# files in the groups in which they are compiled, and looks at those as it looks at headers. A unit
+# whose content, flags, checks and headers passed before is not looked at again.
 run_clang_tidy() {
-  local files=$1 options=${2:-}
+  local units=$1 options=${2:-} tidy cache=build/check/tidy everything
   configure tidy
-  local tidy cache=build/check/tidy
   tidy=$(command -v clang-tidy-14 || command -v clang-tidy)
   mkdir -p "$cache"
-  local everything
   everything=$(find . -path ./build -prune -o -path ./.git -prune -o -type f -name '*.h' -print0 |
     sort -z | xargs -0 sha256sum .clang-tidy CMakeLists.txt cmake/VouchComponent.cmake | sha256sum)
   everything+=" $options"
   export tidy cache everything options
-  find detector probe quorum_check sim cli examples -name '*.cc' -print0 | grep -zE "$files" | sort -z |
-    xargs -0 -r -n 1 -P "$(nproc)" bash -euo pipefail -c '
-      grep -qF "/$0\"" build/tidy/compile_commands.json || { echo "$0 is no part of the build"; exit 1; }
-      passed=$cache/$(sha256sum "$0" - <<<"$everything" | sha256sum | cut -d " " -f 1)
+  sed -n 's/^ *"file": "\(.*\)",\{0,1\}$/\1/p' build/tidy/compile_commands.json |
+    grep -v verify_interface_header_sets | grep -E "$units" | sort -u |
+    xargs -d '\n' -r -n 1 -P "$(nproc)" bash -euo pipefail -c '
+      members=$(sed -n "s/^#include \"\(.*\)\"\$/\1/p" "$0" | grep "\.cc\$" || true)
+      passed=$cache/$(cat "$0" ${members} - <<<"$everything" | sha256sum | cut -d " " -f 1)
       test -e "$passed" && exit 0
       started=$SECONDS
       "$tidy" -p build/tidy --quiet ${options:+"$options"} "$0"
-      printf "%s: passed in %d s\n" "$0" $((SECONDS - started))
+      printf "%s: passed in %d s\n" "${0#"$PWD/"}" $((SECONDS - started))
       touch "$passed"'
 }
 

@@ -40,6 +40,8 @@ std::string_view to_string(StandDownReason reason) {
       return "resigned";
     case StandDownReason::kStalling:
       return "stalling";
+    case StandDownReason::kTransferred:
+      return "transferred";
   }
   return "invalid";
 }
@@ -80,6 +82,62 @@ std::string_view to_string(Answer answer) {
       return "not_voter";
   }
   return "invalid";
+}
+
+std::string_view to_string(DiagnosisKind kind) {
+  switch (kind) {
+    case DiagnosisKind::kProcessExit:
+      return "process_exit";
+    case DiagnosisKind::kHostSilent:
+      return "host_silent";
+    case DiagnosisKind::kIsolated:
+      return "isolated";
+    case DiagnosisKind::kSickNode:
+      return "sick_node";
+    case DiagnosisKind::kOneWayCut:
+      return "one_way_cut";
+    case DiagnosisKind::kPartialPartition:
+      return "partial_partition";
+    case DiagnosisKind::kHubOnly:
+      return "hub_only";
+    case DiagnosisKind::kFlappingLink:
+      return "flapping_link";
+    case DiagnosisKind::kLargeLost:
+      return "large_lost";
+    case DiagnosisKind::kHungWorker:
+      return "hung_worker";
+    case DiagnosisKind::kLossyNode:
+      return "lossy_node";
+    case DiagnosisKind::kLossyLink:
+      return "lossy_link";
+    case DiagnosisKind::kSlowNode:
+      return "slow_node";
+    case DiagnosisKind::kSlowLink:
+      return "slow_link";
+    case DiagnosisKind::kFrontEndPath:
+      return "front_end_path";
+  }
+  return "invalid";
+}
+
+std::string_view to_string(TransferReason reason) {
+  switch (reason) {
+    case TransferReason::kDrained:
+      return "drained";
+    case TransferReason::kLossy:
+      return "lossy";
+    case TransferReason::kSlow:
+      return "slow";
+    case TransferReason::kSick:
+      return "sick";
+    case TransferReason::kFrontEnds:
+      return "front_ends";
+  }
+  return "invalid";
+}
+
+std::string_view to_string(DiagnosisChange change) {
+  return change == DiagnosisChange::kRaised ? "raised" : "cleared";
 }
 
 }  // namespace vouch

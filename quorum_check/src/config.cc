@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "vouch/probe/message.h"
+#include "vouch/quorum_check/lint.h"
 
 namespace vouch {
 namespace {
@@ -26,24 +27,8 @@ std::uint32_t members_of(NodeId self, const GroupConfig& group) {
   return static_cast<std::uint32_t>(count + (is_member ? 0U : 1U));
 }
 
-std::string in_ms(Duration d) {
-  const auto micros = d.count() / 1000;
-  std::string text = std::to_string(micros / 1000);
-  if (micros % 1000 != 0) {
-    std::string fraction = std::to_string(std::abs(micros % 1000));
-    text += "." + std::string(3 - fraction.size(), '0') + fraction;
-  }
-  return text + " ms";
-}
-
 Error broken(const std::string& field, const std::string& rule, const std::string& value) {
   return Error{Errc::kBadConfig, field + ": " + rule + ", but it is " + value};
-}
-
-Status check_range(const char* field, Duration value, Duration low, Duration high,
-                   const std::string& rule) {
-  if (value < low || value > high) return broken(field, rule, in_ms(value));
-  return Done{};
 }
 
 /// The first element that occurs twice, or nothing.
@@ -149,48 +134,12 @@ Status check_limits(const MonitorConfig& config) {
   return Done{};
 }
 
-Status check_times(const MonitorConfig& config) {
-  using std::chrono::hours;
-  using std::chrono::microseconds;
-  using std::chrono::milliseconds;
-  const Duration lease = config.lease;
-  if (config.padded_every > 1000) {
-    return broken("padded_every", "in [0, 1000]", std::to_string(config.padded_every));
-  }
-  if (config.clock_drift_ppm > 100'000) {
-    return broken("clock_drift_ppm", "in [0, 100000]", std::to_string(config.clock_drift_ppm));
-  }
-  const struct {
-    const char* field;
-    Duration value;
-    Duration low;
-    Duration high;
-    std::string rule;
-  } rules[] = {
-      {"lease", lease, milliseconds(1), hours(1), "in [1 ms, 1 h]"},
-      {"heartbeat_interval", config.heartbeat_interval, microseconds(100), lease / 4,
-       "in [0.1 ms, lease / 4 = " + in_ms(lease / 4) + "]"},
-      {"guard", config.guard, Duration::zero(), lease, "in [0, lease = " + in_ms(lease) + "]"},
-      {"confirm_interval", config.confirm_interval, microseconds(100), lease,
-       "in [0.1 ms, lease = " + in_ms(lease) + "]"},
-      {"consent_hold", config.consent_hold, microseconds(100), lease / 2,
-       "in [0.1 ms, lease / 2 = " + in_ms(lease / 2) + "]"},
-      {"suppress_cap", config.suppress_cap, lease, hours(24),
-       "in [lease = " + in_ms(lease) + ", 24 h]"},
-      {"stall_limit", config.stall_limit, config.heartbeat_interval, hours(1),
-       "in [heartbeat_interval = " + in_ms(config.heartbeat_interval) + ", 1 h]"},
-      {"progress_timeout", config.progress_timeout, Duration::zero(), hours(1), "in [0, 1 h]"},
-      {"worker_interval", config.worker_interval, Duration::zero(), config.progress_timeout / 2,
-       "in [0, progress_timeout / 2 = " + in_ms(config.progress_timeout / 2) + "]"},
-      {"hold_off", config.hold_off, Duration::zero(), hours(1), "in [0, 1 h]"},
-      {"stall_window", config.stall_window, Duration::zero(), hours(24), "in [0, 24 h]"},
-      {"boot_promise", config.boot_promise, Duration::zero(), hours(1), "in [0, 1 h]"},
-  };
-  for (const auto& rule : rules) {
-    Status checked = check_range(rule.field, rule.value, rule.low, rule.high, rule.rule);
-    if (!checked) return checked;
-  }
-  return Done{};
+/// No lease and no promise depends on it, so the linter has nothing to compare it with.
+Status check_transfer(const MonitorConfig& config) {
+  const Duration cooldown = config.transfer_cooldown;
+  if (cooldown >= Duration::zero() && cooldown <= std::chrono::hours(24)) return Done{};
+  return broken("transfer_cooldown", "in [0, 24 h]",
+                std::to_string(cooldown.count() / 1'000'000) + " ms");
 }
 
 }  // namespace
@@ -215,22 +164,39 @@ GroupLimits MonitorConfig::completed_limits() const {
   return limits;
 }
 
-Duration MonitorConfig::promise() const {
+Duration MonitorConfig::shortest_promise() const {
   const std::int64_t above = 1'000'000 + static_cast<std::int64_t>(clock_drift_ppm);
   const std::int64_t below = 1'000'000 - static_cast<std::int64_t>(clock_drift_ppm);
   const std::int64_t count = lease.count();
   return Duration(count / below * above + (count % below * above + below - 1) / below) + guard;
 }
 
-Status validate(const MonitorConfig& config) {
-  for (auto check : {check_limits, check_nodes, check_groups, check_times}) {
-    Status checked = check(config);
-    if (!checked) return checked;
+Duration MonitorConfig::promise() const {
+  return follower_lease == Duration::zero() ? shortest_promise() : follower_lease;
+}
+
+Status validate_members(const MonitorConfig& config) {
+  for (auto check : {check_limits, check_nodes, check_groups}) {
+    if (Status checked = check(config); !checked) return checked;
   }
-  DetectorConfig detector = config.detector;
-  detector.heartbeat_interval = config.heartbeat_interval;
-  Status checked = validate(detector);
-  if (!checked) return Error{Errc::kBadConfig, "detector." + checked.error().message};
+  return Done{};
+}
+
+Status validate(const MonitorConfig& config) {
+  if (Status members = validate_members(config); !members) return members;
+  if (Status transfer = check_transfer(config); !transfer) return transfer;
+  // Ranges come first: a relation with a value out of its range says less.
+  for (const bool ranges : {true, false}) {
+    for (const LintRow& row : lint(config)) {
+      if ((row.kind != LintRow::Kind::kRelation) != ranges) continue;
+      if (row.judgement() == Judgement::kUnsafe) return Error{Errc::kBadConfig, row.message()};
+    }
+    if (!ranges) break;
+    DetectorConfig detector = config.detector;
+    detector.heartbeat_interval = config.heartbeat_interval;
+    Status checked = validate(detector);
+    if (!checked) return Error{Errc::kBadConfig, "detector." + checked.error().message};
+  }
   return Done{};
 }
 

@@ -26,7 +26,7 @@ bool Confirmation::take(const Core& core, Slot from, NodeId subject, const Confi
   if (reply.subject_incarnation != subject_incarnation_) return false;
   const Attempt& asked = attempts_[reply.attempt % kAttemptsKept];
   if (reply.attempt == 0 || asked.number != reply.attempt) return false;
-  StoredAnswer& stored = answers_[from];
+  ConfirmAnswer& stored = answers_[from];
   if (reply.attempt < stored.attempt) return false;  // Reordered: the newer answer stands.
   // A duplicate of the same attempt proves nothing new, and must not take a consent back.
   if (reply.attempt == stored.attempt) return false;
@@ -36,39 +36,20 @@ bool Confirmation::take(const Core& core, Slot from, NodeId subject, const Confi
   stored.answer = reply.answer;
   stored.sick = reply.sick || reply.answer == Answer::kSick;
   stored.asked_at = asked.sent_at;
-  stored.hold = std::min(asked.hold, from_wire(reply.promise));
+  stored.consent_until =
+      asked.sent_at + core.shrink(std::min(asked.hold, from_wire(reply.promise)));
   // The answer was given after the question was sent, so what it proves to remain is counted from
   // there: passed on, evidence is only ever aged.
   stored.evidence_until = reply.evidence.value() == 0
                               ? kLongAgo
                               : asked.sent_at + core.shrink(from_wire(reply.evidence));
   stored.bound_until = core.now + from_wire(reply.promise);
+  stored.incarnation = reply.from.incarnation;
+  stored.term = reply.term;
+  stored.leader = reply.leader;
+  stored.endorses = reply.endorses;
+  stored.log = reply.log;
   return true;
-}
-
-void Confirmation::view(const Core& core, Slot members, Duration window,
-                        std::array<AnswerView, kMaxNodes>& out) const {
-  for (Slot slot = 0; slot < members; ++slot) {
-    const StoredAnswer& stored = answers_[slot];
-    AnswerView& view = out[slot];
-    view = AnswerView{};
-    if (stored.attempt == 0) continue;
-    view.fresh = core.now - stored.asked_at <= window;
-    view.sick = stored.sick;
-    view.consents =
-        stored.answer == Answer::kConsent && core.now <= stored.asked_at + core.shrink(stored.hold);
-    view.evidence_until = stored.evidence_until;
-    view.bound_until = stored.bound_until;
-  }
-}
-
-Instant Confirmation::consents_until(const Core& core, Slot self, SlotSet consenting) const {
-  Instant until = kNever;
-  consenting.for_each([&](Slot slot) {
-    if (slot == self) return;
-    until = std::min(until, answers_[slot].asked_at + core.shrink(answers_[slot].hold));
-  });
-  return until;
 }
 
 }  // namespace vouch

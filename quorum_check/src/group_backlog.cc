@@ -7,6 +7,7 @@
 #include "vouch/quorum_check/group_fleet.h"
 
 namespace vouch {
+
 void GroupFleet::handle_peer_changed(Core& core, PeerIndex peer) {
   const bool is_trusted = core.peers[peer].state == PeerState::kTrusted;
   const auto found = std::find(suspects_.begin(), suspects_.end(), peer);
@@ -106,6 +107,50 @@ void GroupFleet::start_rounds(Core& core) {
       if (!start_one(core, list)) return;
       if (in_flight_ > before) --room;
     }
+  }
+}
+
+void GroupFleet::advise(Core& core) {
+  advises_until_ = core.now + 2 * core.config.heartbeat_interval;
+  if (core.config.transfer_cooldown == Duration::zero()) return;
+  if (advice_left_ > 0 || core.now < advises_again_at_) return;
+  // Whom the last pass has not found a successor, for want of an answer, the next one asks about.
+  // Whoever was advised to hand over waits for the whole cool-down.
+  advice_left_ = table_.length(core.roster.self());
+  advises_again_at_ =
+      saturating_add(core.now, std::max(4 * core.config.lease, core.config.transfer_cooldown / 8));
+  for (const std::uint32_t number : heap_) {
+    if (!may_seek_more(core)) return;
+    Active& active = pool_[number];
+    if (active.is_seeking || !active.watch.may_seek(core)) continue;
+    active.watch.seek(core);
+    active.is_seeking = true;
+    ++seeking_;
+  }
+}
+
+bool GroupFleet::may_seek_more(const Core& core) const {
+  const bool is_busy = active() >= limits_.active_max / 2;
+  return !is_busy && seeking_ < limits_.rounds_max && core.packets_left > 0 && core.has_room();
+}
+
+/// Takes up the next groups of the pass, as there is room.
+void GroupFleet::give_advice(Core& core) {
+  if (advice_left_ == 0) return;
+  if (core.now >= advises_until_) advice_left_ = 0;
+  const std::uint32_t own = core.roster.self();
+  constexpr std::uint32_t kLooksPerCall = 256;
+  for (std::uint32_t looks = 0; looks < kLooksPerCall && advice_left_ > 0; ++looks) {
+    const GroupIndex index = table_.first(own);
+    if (index == kNoGroup) advice_left_ = 0;
+    if (advice_left_ == 0 || !may_seek_more(core)) return;
+    // A settled group goes to the end of the list again.
+    const bool done = with_group(core, index, Origin::kNetwork, [&](GroupWatch& watch) {
+      watch.seek(core);
+      return false;
+    });
+    if (!done) return;
+    --advice_left_;
   }
 }
 

@@ -4,21 +4,45 @@
 #include <algorithm>
 #include <limits>
 
+#include "vouch/probe/link_health.h"
 #include "vouch/quorum_check/group_watch.h"
 
 namespace vouch {
+namespace {
+
+/// Somebody has led, nobody knows who.
+constexpr Slot kSomebody = kNoSlot - 1;
+static_assert(kSomebody >= kMaxNodes);
+
+/// Half of the longest time for which advice waits: what one step of a coarse instant counts.
+Duration coarse_step(const Core& core) {
+  const Duration loss = kLossWindow * core.config.heartbeat_interval;
+  return std::max(core.config.transfer_cooldown, loss) / 2 + Duration(1);
+}
+
+constexpr std::int64_t kCoarseSteps = 255;
+
+/// An instant at most two steps ahead, in one byte and rounded up; 0 when it is over. In 3 of 255
+/// steps an idle group of long ago looks as if it were new: its advice comes so much later.
+std::uint8_t coarse(const Core& core, Instant at) {
+  if (at <= core.now) return 0;
+  const std::int64_t steps = (at - core.began) / coarse_step(core) + 1;
+  return static_cast<std::uint8_t>(1 + steps % kCoarseSteps);
+}
+
+Instant from_coarse(const Core& core, std::uint8_t value) {
+  if (value == 0) return kLongAgo;
+  const std::int64_t steps = (core.now - core.began) / coarse_step(core);
+  const std::int64_t ahead = (value - 1 - steps % kCoarseSteps + kCoarseSteps) % kCoarseSteps;
+  return ahead < 1 || ahead > 3 ? kLongAgo : core.began + (steps + ahead) * coarse_step(core);
+}
+
+}  // namespace
 
 Slot GroupWatch::slot_of(const Core& core, NodeId node) const {
   const PeerIndex index = core.roster.index_of(node);
   if (!core.is_digest()) return index == kNoPeer ? kNoSlot : static_cast<Slot>(index);
   return index == kNoPeer ? kNoSlot : members_.slot_of(index);
-}
-
-/// The last word among equal candidates. With many groups it differs from group to group, so that
-/// the node with the lowest id does not inherit them all; it is the same on every node.
-std::uint64_t GroupWatch::rank_of(const Core& core, Slot slot) const {
-  const NodeId node = node_of(core, slot);
-  return core.is_digest() ? candidate_rank(id_, node) : node.value();
 }
 
 void GroupWatch::load(const Core& core, const GroupState& state,
@@ -42,7 +66,9 @@ void GroupWatch::load(const Core& core, const GroupState& state,
   if (reports_commits_) commit_ = state.log_index;
   if (state.is(GroupState::kAbdicated)) abdicated_ = term_;
   leader_ = state.leader;
+  last_leader_ = leader_ != kNoSlot ? leader_ : term_.value() != 0 ? kSomebody : kNoSlot;
   leads_ = state.is(GroupState::kLeads);
+  if (leads_) advises_from_ = from_coarse(core, state.advises_at);
   if (leads_) {
     supporters_ = SlotSet::of_bits(state.supporters);
     promise_ = Promise{self_, term_, kLongAgo};
@@ -139,8 +165,8 @@ Told GroupWatch::told() const {
   return told;
 }
 
-/// A drained leader asks who else could lead: no heartbeat tells it. The question is of no round,
-/// so it asks for no consent and its answers count for none.
+/// Who shall hand over asks who else could lead: no heartbeat tells it. The question is of no
+/// round, so it asks for no consent and its answers count for none.
 void GroupWatch::look_for_successor(Core& core) {
   if (core.now < next_attempt_ && next_attempt_ != kNever) return;
   next_attempt_ = core.now + core.config.heartbeat_interval;
@@ -156,6 +182,19 @@ void GroupWatch::look_for_successor(Core& core) {
   });
 }
 
+/// Gives the advice for which this node has asked around, when those asked have had their time.
+void GroupWatch::advise_found(Core& core) {
+  if (core.now >= seeks_until_) return;
+  const Instant asked_at = seeks_until_ - core.config.lease;
+  if (core.now - asked_at < core.config.confirm_interval) return;
+  SlotSet unfit;
+  for (std::uint8_t i = 0; i < core.unfit_count; ++i) {
+    const Slot slot = members_.slot_of(core.unfit[i]);
+    if (slot != kNoSlot) unfit.insert(slot);
+  }
+  advise(core, core.trouble, unfit);
+}
+
 bool GroupWatch::may_yield(const Core& core) const {
   if (!round_.active() || core.now - round_.started() < core.config.lease) return false;
   return verdict_ != Verdict::kCampaign && verdict_ != Verdict::kTrust;
@@ -163,7 +202,7 @@ bool GroupWatch::may_yield(const Core& core) const {
 
 /// No lease of votes, nothing to stop: the lease is what nodes support, and its end shows there.
 bool GroupWatch::is_settled_leader(const Core& core) const {
-  if (!may_lead_ || core.now < lease_from_ || core.now >= lease_until_) return false;
+  if (core.now < lease_from_ || core.now >= lease_until_ || wants_successor(core)) return false;
   for (Slot slot = 0; slot < members_.count; ++slot) {
     const bool is_supporter = supporters_.contains(slot);
     if (support_[slot] <= core.now && !is_supporter) continue;
@@ -190,12 +229,14 @@ bool GroupWatch::is_settled(const Core& core) const {
     return false;
   }
   const bool is_claimed = leader_ != kNoSlot && leader_ != self_ && views_[leader_].claim == term_;
-  return is_claimed ? supported_ : core.now >= grace_until_;
+  // Who has handed over is the last choice until a successor leads.
+  return is_claimed ? supported_ : core.now >= std::max(grace_until_, behind_until_);
 }
 
 bool GroupWatch::store(const Core& core, GroupState& state) const {
   if (!is_settled(core)) return false;
   const Told known = told();
+  state.advises_at = known.leads ? coarse(core, advises_from_) : std::uint8_t{0};
   state.id = id_;
   state.term = term_;
   state.log_index = log_.index;
@@ -227,10 +268,14 @@ bool GroupWatch::set_voters(const Core& core, const Voters& voters, Members memb
   }
   if (static_cast<std::size_t>(kept.size()) > core.members_max) return false;
   const GroupWatch old = *this;
+  // Slots stay in the order of ids.
   const auto moved = [&](Slot slot) {
-    return kept.contains(slot)
-               ? static_cast<Slot>((kept & SlotSet::of_bits((1U << slot) - 1)).size())
-               : kNoSlot;
+    if (!kept.contains(slot)) return kNoSlot;
+    Slot before = 0;
+    kept.for_each([&](Slot other) {
+      if (members.at[other] < members.at[slot]) ++before;
+    });
+    return before;
   };
   const auto moved_set = [&](SlotSet set) {
     SlotSet result;
@@ -242,9 +287,10 @@ bool GroupWatch::set_voters(const Core& core, const Voters& voters, Members memb
   views_ = {};
   support_.fill(kLongAgo);
   kept.for_each([&](Slot slot) {
-    members_.at[members_.count] = members.at[slot];
-    views_[members_.count] = old.views_[slot];
-    support_[members_.count] = old.support_[slot];
+    const Slot to = moved(slot);
+    members_.at[to] = members.at[slot];
+    views_[to] = old.views_[slot];
+    support_[to] = old.support_[slot];
     ++members_.count;
   });
   self_ = moved(old.self_);
@@ -253,6 +299,9 @@ bool GroupWatch::set_voters(const Core& core, const Voters& voters, Members memb
   hold_.candidate = moved(old.hold_.candidate);
   evidence_.leader = moved(old.evidence_.leader);
   supporters_ = moved_set(old.supporters_);
+  if (last_leader_ < kMaxNodes) {
+    last_leader_ = kept.contains(last_leader_) ? moved(last_leader_) : kSomebody;
+  }
   last_best_ = kNoSlot;
   return true;
 }

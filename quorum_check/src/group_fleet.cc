@@ -49,6 +49,7 @@ GroupFleet::GroupFleet(Core& core)
     if (members.count > voters) table_[index].flags |= GroupState::kNoVote;
     for (const NodeId node : group.joint_voters)
       add(node);
+    std::sort(members.at.begin(), members.at.begin() + members.count);
     VOUCH_ASSERT(table_.set_members(index, members.all()));
     if (group.joint_voters.empty()) continue;
     // In the middle of a change of its members: active from the start, until the change ends.
@@ -91,7 +92,7 @@ std::uint32_t GroupFleet::activate(Core& core, GroupIndex index, Origin origin) 
   active.watch.load(core, state, table_.members(index));
   active.told = active.watch.told();
   active.index = index;
-  active.in_flight = false;
+  active.in_flight = active.is_seeking = active.is_stuck = false;
   state.previous = kActiveMark;
   state.next = number;
   active.heap_at = static_cast<std::uint32_t>(heap_.size());
@@ -116,8 +117,14 @@ void GroupFleet::conclude(Core& core, std::uint32_t number, bool may_start) {
   watch.step(core);
   watch.settle_claim(core);
   core.may_start_round = true;
+  const auto count = [](bool& was, bool is, std::uint32_t& number_of) {
+    number_of += static_cast<std::uint32_t>(is) - static_cast<std::uint32_t>(was);
+    was = is;
+  };
   active.in_flight = watch.is_in_flight();
   if (active.in_flight) ++in_flight_;
+  count(active.is_seeking, watch.is_seeking(core.now), seeking_);
+  count(active.is_stuck, watch.is_stuck(core), stuck_);
   const Told told = watch.told();
   if (told != active.told) {
     account(core, active.index, active.told, told);
@@ -126,6 +133,7 @@ void GroupFleet::conclude(Core& core, std::uint32_t number, bool may_start) {
   GroupState& state = table_[active.index];
   if (watch.store(core, state)) {
     const GroupIndex index = active.index;
+    count(active.is_stuck, false, stuck_);
     VOUCH_ASSERT(table_.set_members(index, watch.members().all()));
     heap_remove(number);
     free_.push_back(number);
@@ -205,9 +213,8 @@ void GroupFleet::touch_all(Core& core, PeerIndex peer) {
 
 bool GroupFleet::handle_idle(Core&, GroupIndex index, const LogAdvanced& event) {
   GroupState& state = table_[index];
-  if (is_active(index) || event.log.term > state.term || state.is(GroupState::kReportsCommits)) {
-    return false;
-  }
+  const bool may_pend = state.is(GroupState::kReportsCommits) && state.is(GroupState::kLeads);
+  if (is_active(index) || event.log.term > state.term || may_pend) return false;
   const std::uint64_t lag = state.term.value() - event.log.term.value();
   if (lag > 0xffffffffU) return false;
   state.log_index = event.log.index;
@@ -222,8 +229,8 @@ bool GroupFleet::handle_idle(Core& core, GroupIndex index, const ProgressReporte
 
 bool GroupFleet::handle_idle(Core& core, GroupIndex index, const CommitReported& event) {
   GroupState& state = table_[index];
-  if (is_active(index) || event.index < state.log_index ||
-      core.config.worker_interval != Duration::zero()) {
+  const bool may_pend = state.is(GroupState::kLeads) && event.index < state.log_index;
+  if (is_active(index) || may_pend || core.config.worker_interval != Duration::zero()) {
     return false;
   }
   state.flags |= GroupState::kReportsCommits;
@@ -356,6 +363,7 @@ void GroupFleet::leave(Core& core) {
   sweep(core);
   run_due(core);
   start_rounds(core);
+  give_advice(core);
   flush(core);
 }
 

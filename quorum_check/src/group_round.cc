@@ -1,6 +1,8 @@
 // The part of GroupWatch that deals with suspicion: asking, answering, deciding.
 
 #include <algorithm>
+#include <optional>
+#include <span>
 
 #include "vouch/quorum_check/group_watch.h"
 
@@ -16,19 +18,13 @@ Duration granted_hold(const Core& core, const ConfirmRequest& request) {
 
 void GroupWatch::step(Core& core) {
   if (leads_) {
-    if (core.now >= lease_until_) {
-      // Right after an own pause acknowledgements may still wait in a buffer. Until they are read
-      // the lease is not held, but not given up either.
-      if (core.now < core.drain_until) return;
-      stand_down(core, StandDownReason::kLeaseLapsed);
-    } else if (core.now >= stuck_at(core)) {
-      stand_down(core, StandDownReason::kNoProgress);
-    } else if (!may_lead_ && best_candidate(core, kNoSlot) != kNoSlot) {
-      stand_down(core, StandDownReason::kDraining);
-    } else {
-      if (!may_lead_ && core.is_digest()) look_for_successor(core);
-      return;
+    const std::optional<StandDownReason> reason = due_to_stand_down(core);
+    if (!reason) {
+      if (!core.is_digest() || !wants_successor(core)) return;
+      look_for_successor(core);
+      return advise_found(core);
     }
+    stand_down(core, *reason);
   }
   if (campaigning_) {
     if (core.now < campaign_until_) return;
@@ -36,11 +32,9 @@ void GroupWatch::step(Core& core) {
   }
   if (leader_is_fine(core)) {
     if (round_.active()) {
-      const DecisionInput input = decision_input(core);
-      DecisionOutput trust = decide(input);
-      trust.verdict = Verdict::kTrust;
-      trust.until = kLongAgo;
-      record_decision(core, input, trust);
+      DecisionInput input = decision_input(core);
+      input.leader_heard = true;
+      record_decision(core, input, decide(input));
       end_round(core);
     }
     return;
@@ -50,6 +44,30 @@ void GroupWatch::step(Core& core) {
     start_round(core);
   }
   evaluate(core);
+}
+
+std::optional<StandDownReason> GroupWatch::due_to_stand_down(const Core& core) const {
+  switch (judge_lease({.now = core.now,
+                       .lease_until = lease_until_,
+                       .drain_until = core.drain_until,
+                       .stuck_at = stuck_at(core),
+                       .may_lead = may_lead_,
+                       .has_successor = !may_lead_ && best_candidate(core, kNoSlot) != kNoSlot})) {
+    case LeaseVerdict::kKeep:
+      if (core.now < hands_over_until_ && best_candidate(core, kNoSlot, own_slot()) != kNoSlot) {
+        return StandDownReason::kTransferred;
+      }
+      return std::nullopt;
+    case LeaseVerdict::kReadFirst:
+      return std::nullopt;
+    case LeaseVerdict::kLapsed:
+      return StandDownReason::kLeaseLapsed;
+    case LeaseVerdict::kNoProgress:
+      return StandDownReason::kNoProgress;
+    case LeaseVerdict::kHandOver:
+      return StandDownReason::kDraining;
+  }
+  return std::nullopt;
 }
 
 void GroupWatch::start_round(Core& core) {
@@ -81,10 +99,6 @@ Duration GroupWatch::hold_for(const Core& core) const {
   // A consent must outlive its way back, or a slow network would never conclude.
   return std::min(std::max(core.config.consent_hold, 2 * round_trip),
                   core.config.consent_hold_max());
-}
-
-Duration GroupWatch::answer_window(const Core& core) const {
-  return std::max(hold_for(core), core.config.lease);
 }
 
 /// The first question about a leader asks only what others know: consents bind, so they are asked
@@ -133,7 +147,7 @@ void GroupWatch::handle_request(Core& core, Slot from, const ConfirmRequest& req
   reply.attempt = request.attempt;
   reply.subject = request.subject;
   reply.subject_incarnation = request.subject_incarnation;
-  reply.answer = judge(core, from, request, best);
+  reply.answer = answer_to(core, from, request, best);
   reply.term = term_;
   reply.leader = node_of(core, leader_);
   if (leader_ != kNoSlot && leader_ != self_) {
@@ -176,28 +190,36 @@ void GroupWatch::answer(Core& core, Slot to, const ConfirmReply& reply) {
   }
 }
 
-Answer GroupWatch::judge(Core& core, Slot from, const ConfirmRequest& request, Slot best) {
-  // The asker counts the answers by its own configuration. A newer one than ours decides itself who
-  // votes in it; an older one that we know to be replaced elects nobody any more.
-  const bool both_vote = voters_.contains(self_) && voters_.contains(from);
-  if (request.epoch < epoch_ || (request.epoch == epoch_ && !both_vote)) return Answer::kNotVoter;
-  if (lease_held(core.now)) return Answer::kLeading;
-  if (request.term < term_) return Answer::kNewerTerm;
-  if (core.sick()) return Answer::kSick;
-  if (core.now < core.silent_until) return Answer::kJustStarted;
-  if (bound_to_other(core, from)) return Answer::kPromised;
-  if (evidence_.leader != kNoSlot && evidence_.leader != from && evidence_.until > core.now) {
-    return Answer::kPromised;
+Answer GroupWatch::answer_to(Core& core, Slot from, const ConfirmRequest& request, Slot best) {
+  AnswerInput input{.now = core.now, .group = id_, .epoch = epoch_, .term = term_};
+  input.voters = voters_;
+  input.self = self_;
+  input.own = own_facts(core);
+  input.bindings = bindings(core);
+  input.asker = from;
+  input.round = request.round;
+  input.attempt = request.attempt;
+  input.subject = request.subject;
+  input.asked_epoch = request.epoch;
+  input.asked_term = request.term;
+  input.wants_consent = request.wants_consent;
+  input.asker_sick = request.sick;
+  input.asker_log = request.candidacy.log;
+  input.hold = granted_hold(core, request);
+  input.best = best;
+  const Answer answer = judge(input);
+  if (answer == Answer::kConsent) {
+    Instant until = core.now + core.stretch(input.hold) + core.config.guard;
+    // An older question that comes late, with a shorter hold, takes nothing back: the candidate may
+    // rely on what it was promised before.
+    if (hold_.candidate == from) until = std::max(until, hold_.until);
+    hold_ = Hold{from, until};
   }
-  if (!request.wants_consent) return Answer::kNotAsked;
-  if (hold_.candidate != from && core.now < hold_.until) return Answer::kHeld;
-  if (best != from || request.sick) return Answer::kEndorseOther;
-  Instant until = core.now + core.stretch(granted_hold(core, request)) + core.config.guard;
-  // An older question that comes late, with a shorter hold, takes nothing back: the candidate may
-  // rely on what it was promised before.
-  if (hold_.candidate == from) until = std::max(until, hold_.until);
-  hold_ = Hold{from, until};
-  return Answer::kConsent;
+  if (core.recorder != nullptr) {
+    input.peers = gather_peers(core, core.facts);
+    core.recorder->answered(input, answer, answer == Answer::kConsent ? hold_.until : kLongAgo);
+  }
+  return answer;
 }
 
 void GroupWatch::handle_reply(Core& core, Slot from, const ConfirmReply& reply) {
@@ -221,46 +243,49 @@ bool GroupWatch::proves_nothing(const Core& core, const ConfirmReply& reply) con
          reply.leader_incarnation <= peer.dead_incarnation;
 }
 
-DecisionInput GroupWatch::decision_input(const Core& core) const {
-  DecisionInput input{.now = core.now, .voters = voters_, .self = self_};
-  input.self_sick = core.sick();
-  input.self_is_voter = voters_.contains(self_);
-  input.self_bound_until = bound_until(core, self_);
-  input.self_free = input.self_bound_until <= core.now;
-  if (evidence_.leader != kNoSlot && evidence_.leader == round_.subject() &&
-      evidence_.term == term_) {
-    input.self_evidence_until = evidence_.until;
-    if (evidence_.until > core.now) input.self_free = false;
-  }
-  input.first_window_over = core.now - round_.started() >= hold_for(core);
-  input.best = best_candidate(core, kNoSlot);
-  round_.view(core, members_.count, answer_window(core), input.answers);
+DecisionInput GroupWatch::decision_input(Core& core) const {
+  DecisionInput input{.now = core.now, .group = id_, .epoch = epoch_, .term = term_};
+  input.voters = voters_;
+  input.self = self_;
+  input.own = own_facts(core);
+  input.bindings = bindings(core);
+  input.round = {.nonce = round_.nonce(),
+                 .attempt = round_.attempt(),
+                 .subject = round_.subject(),
+                 .subject_incarnation = round_.subject_incarnation(),
+                 .term = round_.term(),
+                 .started = round_.started()};
+  input.leader = leader_;
+  input.hold = hold_for(core);
+  input.window = std::max(input.hold, core.config.lease);
+  input.peers = gather_peers(core, core.facts);
+  input.answers = std::span(round_.answers()).first(members_.count);
   return input;
 }
 
 void GroupWatch::evaluate(Core& core) {
   DecisionInput input = decision_input(core);
   DecisionOutput decided = decide(input);
-  const bool ready = decided.verdict == Verdict::kWait && input.best == self_ && !wanted_consent_ &&
-                     decided.until != kLongAgo && decided.until <= core.now && round_.attempt() > 0;
+  const bool ready = decided.verdict == Verdict::kWait && decided.best == self_ &&
+                     !wanted_consent_ && decided.until != kLongAgo && decided.until <= core.now &&
+                     round_.attempt() > 0;
   if (core.now >= next_attempt_ || ready) {
     send_attempt(core, decided.verdict);
     input = decision_input(core);
     decided = decide(input);
     record_decision(core, input, decided);
-    plan_next_attempt(core, input, decided);
+    plan_next_attempt(core, decided);
   } else {
-    const bool changed = decided.verdict != verdict_ || input.best != last_best_;
+    const bool changed = decided.verdict != verdict_ || decided.best != last_best_;
     record_decision(core, input, decided);
     if (changed) backoff_ = core.config.confirm_interval;
-    if (changed || decided.verdict == Verdict::kWait) plan_next_attempt(core, input, decided);
+    if (changed || decided.verdict == Verdict::kWait) plan_next_attempt(core, decided);
   }
   check_suppress_cap(core, decided.verdict);
   if (decided.verdict == Verdict::kCampaign) campaign(core, decided);
 }
 
-void GroupWatch::plan_next_attempt(Core& core, const DecisionInput& input,
-                                   const DecisionOutput& decided) {
+void GroupWatch::plan_next_attempt(Core& core, const DecisionOutput& decided) {
   const Duration interval = core.config.confirm_interval;
   const Instant soonest = core.now + interval;
   switch (decided.verdict) {
@@ -272,7 +297,7 @@ void GroupWatch::plan_next_attempt(Core& core, const DecisionInput& input,
       return;
     }
     case Verdict::kWait:
-      if (input.best == self_ && decided.until != kLongAgo && decided.until != kNever &&
+      if (decided.best == self_ && decided.until != kLongAgo && decided.until != kNever &&
           decided.until > core.now) {
         // Somebody is still bound: the question comes again as soon as a quorum may be free, and
         // before that now and then, because a promise can also be released early.
@@ -300,8 +325,7 @@ void GroupWatch::plan_next_attempt(Core& core, const DecisionInput& input,
 
 void GroupWatch::campaign(Core& core, const DecisionOutput& decided) {
   campaigning_ = true;
-  campaign_until_ = round_.consents_until(core, self_, decided.consenting);
-  if (campaign_until_ == kNever) campaign_until_ = core.now + hold_for(core);
+  campaign_until_ = decided.consents_until;
   ++core.counters.campaigns;
   core.out.push(Campaign{id_, term_, round_.nonce(), campaign_until_});
   // Answers that come from now on are stale: a second campaign needs a new question.
@@ -331,29 +355,16 @@ void GroupWatch::record_decision(Core& core, const DecisionInput& input,
   const bool extended =
       decided.verdict == Verdict::kSuppress && decided.until > saturating_add(last_until_, step) &&
       (last_until_ < soon || decided.until > saturating_add(last_until_, core.config.lease / 2));
-  const bool other_best = decided.verdict == Verdict::kEndorse && input.best != last_best_;
-  last_best_ = input.best;
+  const bool other_best = decided.verdict == Verdict::kEndorse && decided.best != last_best_;
+  last_best_ = decided.best;
   if (decided.verdict == verdict_ && !extended && !other_best &&
       decided.verdict != Verdict::kCampaign) {
     return;
   }
   verdict_ = decided.verdict;
   last_until_ = decided.until;
-  Decision decision{.at = core.now, .group = id_, .verdict = decided.verdict};
-  decision.subject = node_of(core, round_.subject());
-  decision.term = term_;
-  decision.round = round_.nonce();
-  decision.attempt = round_.attempt();
-  decision.answers = static_cast<std::uint8_t>(decided.answered.size());
-  decision.consents = static_cast<std::uint8_t>(decided.consenting.size());
-  decision.quorum = static_cast<std::uint8_t>(voters_.current.size() / 2 + 1);
-  decision.until = decided.until;
-  decision.best = node_of(core, input.best);
-  const SlotSet named = decided.verdict == Verdict::kSuppress ? decided.via : decided.answered;
-  for (Slot slot = 0; slot < members_.count; ++slot) {
-    if (named.contains(slot)) decision.via.push(node_of(core, slot));
-  }
-  if (decided.verdict == Verdict::kNoElectableCandidate) name_obstacles(core, decision);
+  const Decision decision = conclude(input, decided);
+  if (core.recorder != nullptr) core.recorder->decided(input, decided, decision);
   ++core.counters.decisions;
   core.out.push(decision);
   if (decided.verdict != Verdict::kSuppress || round_.subject() == kNoSlot) return;
@@ -364,33 +375,57 @@ void GroupWatch::record_decision(Core& core, const DecisionInput& input,
   if (vouched.via.count > 0) core.out.push(vouched);
 }
 
-/// Why nobody is electable: those with a quorum and those with the log are not the same (the
-/// constrained election), or may not lead.
-void GroupWatch::name_obstacles(const Core& core, Decision& decision) const {
-  LogPosition longest = log_;
-  voters_.all().for_each([&](Slot slot) {
-    if (slot != self_) longest = std::max(longest, views_[slot].candidacy.log);
-  });
-  voters_.all().for_each([&](Slot slot) {
-    const Candidacy known = slot == self_ ? own_candidacy(core) : views_[slot].candidacy;
-    const bool is_heard = slot == self_ || peer_of(core, slot).state == PeerState::kTrusted;
-    if (known.reaches_quorum && is_heard) decision.with_quorum.push(node_of(core, slot));
-    if (known.log == longest) decision.with_log.push(node_of(core, slot));
-  });
-}
-
 Instant GroupWatch::next_timeout(const Core& core) const {
   if (leads_) {
     // A lapsed lease that may still be renewed by what waits in a buffer is looked at when that has
     // been read, whatever else is due.
     const Instant lease = lease_until_;
     const Instant end = core.now >= lease ? core.drain_until : std::min(lease, stuck_at(core));
-    return !may_lead_ && core.is_digest() ? std::min(end, next_attempt_) : end;
+    return core.is_digest() && wants_successor(core) ? std::min(end, next_attempt_) : end;
   }
   if (campaigning_) return campaign_until_;
   if (round_.active()) return std::max(next_attempt_, core.now);
   if (leader_is_fine(core)) return kNever;
   return std::max(grace_until_, core.now);
+}
+
+std::span<const PeerFacts> GroupWatch::gather_peers(const Core& core, PeerRoom& room) const {
+  const bool is_recorded = core.recorder != nullptr;
+  for (Slot slot = 0; slot < members_.count; ++slot) {
+    if (slot == self_) {
+      room[slot] = {.node = core.roster.self_id(), .incarnation = core.config.incarnation};
+      continue;
+    }
+    const Peer& peer = peer_of(core, slot);
+    room[slot] = {.node = node_of(core, slot),
+                  .incarnation = peer.incarnation,
+                  .trusted = peer.state == PeerState::kTrusted,
+                  .is_heard = core.is_heard(peer),
+                  .carries_large = core.carries_large(peer),
+                  .sick = peer.sick,
+                  .candidacy = views_[slot].candidacy};
+    if (is_recorded) room[slot].suspect_at = peer.detector.suspect_at();
+  }
+  return std::span(room).first(members_.count);
+}
+
+void GroupWatch::record_stand_down(const Core& core, StandDownReason reason, Term newer) const {
+  LeadershipInput input{.now = core.now, .group = id_, .epoch = epoch_, .term = term_};
+  input.voters = voters_;
+  input.self = self_;
+  input.own = own_facts(core);
+  input.work = work(core);
+  input.support = support_;
+  input.lease_from = lease_from_;
+  input.drain_until = core.drain_until;
+  input.newer_term = newer;
+  const bool by_rule = reason == StandDownReason::kLeaseLapsed ||
+                       reason == StandDownReason::kNoProgress ||
+                       reason == StandDownReason::kDraining || reason == StandDownReason::kDeposed;
+  if (!by_rule) input.demanded = reason;
+  PeerRoom room;
+  input.peers = gather_peers(core, room);
+  core.recorder->stood_down(input, StandDown{id_, term_, reason});
 }
 
 }  // namespace vouch

@@ -193,7 +193,7 @@ void GroupFleet::flush(Core& core) {
     core.links[peer].is_dirty = false;
     core.dirty.pop_back();
   }
-  const bool has_work = !core.dirty.empty() || !lagging_.empty() ||
+  const bool has_work = !core.dirty.empty() || !lagging_.empty() || advice_left_ > 0 ||
                         (in_flight_ < limits_.rounds_max && waiting(core) > 0);
   pace_at_ = has_work ? core.now + pace_ : kNever;
 }

@@ -2,23 +2,23 @@
 
 #include <algorithm>
 
+#include "vouch/probe/link_health.h"
+
 namespace vouch {
 namespace {
 
-/// With six strikes a node is held off for 32 times hold_off: more would be for ever.
-constexpr std::uint8_t kStrikesMax = 6;
+/// From six strikes on a node is held off for 32 times hold_off: more would be for ever.
+constexpr std::uint8_t kLongestStrikes = 6;
 
-/// The order of candidates (rule L4). Only electable ones are compared.
-///
-/// Modification: strikes come before the log. Electable are only those whose log is at least as
-/// long as those of a quorum, so what is committed is safe with any of them; and a node that flaps
-/// is as a rule the one with the longest log, because it led a moment ago.
-bool better(const Candidacy& a, std::uint64_t a_rank, const Candidacy& b, std::uint64_t b_rank) {
-  if (a.strikes != b.strikes) return a.strikes < b.strikes;
-  if (a.log != b.log) return a.log > b.log;
-  if (a.priority != b.priority) return a.priority > b.priority;
-  if (a.consenters != b.consenters) return a.consenters > b.consenters;
-  return a_rank < b_rank;
+/// The most that are counted; one more, that of a hand-over, must fit into the field of a
+/// candidacy. Those beyond kLongestStrikes hold nobody off longer, but tell apart who failed more
+/// often: were they not counted, two nodes with as many would rank by their logs, and the one that
+/// fails at once would be elected again and again while the other could lead.
+constexpr std::uint8_t kStrikesMax = 254;
+
+/// For how long `strikes` count, at least one.
+Duration steady_time(Duration hold_off, std::uint8_t strikes) {
+  return hold_off * (std::int64_t{1} << (std::min(strikes, kLongestStrikes) - 1));
 }
 
 }  // namespace
@@ -101,9 +101,7 @@ void GroupWatch::refresh_lease() {
     lease_until_ = kLongAgo;
     return;
   }
-  std::array<Instant, kMaxNodes> until = support_;
-  until[self_] = kNever;
-  lease_until_ = voters_.quorum_until(until);
+  lease_until_ = lease_end(voters_, self_, support_);
 }
 
 /// A node that speaks for `term` names its leader: its own claim, or what it knows.
@@ -137,18 +135,18 @@ void GroupWatch::release(Slot from, Term up_to) {
 
 void GroupWatch::adopt_term(Core& core, Term term, Slot leader) {
   VOUCH_ASSERT(term > term_);
-  if (leads_) stand_down(core, StandDownReason::kDeposed);
+  if (leads_) stand_down(core, StandDownReason::kDeposed, term);
   term_ = term;
   campaigning_ = false;
   if (round_.active()) {
-    DecisionInput input = decision_input(core);
-    input.newer_term_known = true;
-    record_decision(core, input, decide(input));
+    const DecisionInput input = decision_input(core);
+    record_decision(core, input, decide(input));  // The question was asked in an older term.
     end_round(core);
   }
   // Told even if nobody leads before and after: the host must not forget a term (rule S6).
   leader_ = leader;
   supported_ = false;
+  notice_leader(core);
   core.out.push(LeaderChanged{id_, term_, node_of(core, leader)});
   // The winner of that term gets the time of a heartbeat or two to speak for itself.
   grace_until_ = core.now + 2 * core.config.heartbeat_interval;
@@ -158,17 +156,36 @@ void GroupWatch::set_leader(Core& core, Slot leader) {
   if (leader_ == leader) return;
   leader_ = leader;
   supported_ = false;
+  notice_leader(core);
   core.out.push(LeaderChanged{id_, term_, node_of(core, leader)});
 }
 
-void GroupWatch::stand_down(Core& core, StandDownReason reason) {
+/// After a change of leader, not after the first one, nobody advises another for a while.
+void GroupWatch::notice_leader(const Core& core) {
+  if (leader_ == kNoSlot || leader_ == last_leader_) return;
+  if (last_leader_ != kNoSlot) {
+    advises_from_ = saturating_add(core.now, core.config.transfer_cooldown);
+  }
+  last_leader_ = leader_;
+}
+
+void GroupWatch::stand_down(Core& core, StandDownReason reason, Term newer) {
   VOUCH_ASSERT(leads_);
+  if (core.recorder != nullptr) record_stand_down(core, reason, newer);
   leads_ = false;
+  // What was not committed for want of a quorum must not make this node unfit when it is back. A
+  // worker that hangs has cost it a strike.
+  if (reports_commits_) pending_since_ = kNever;
   refresh_lease();
   const bool against_its_will = reason == StandDownReason::kLeaseLapsed ||
                                 reason == StandDownReason::kNoProgress ||
                                 reason == StandDownReason::kStalling;
   if (against_its_will) add_strike(core);
+  hands_over_until_ = kLongAgo;
+  seeks_until_ = kLongAgo;
+  if (reason == StandDownReason::kTransferred) {
+    behind_until_ = saturating_add(core.now, std::max(core.config.hold_off, 4 * core.config.lease));
+  }
   abdicated_ = std::max(abdicated_, term_);
   release(self_, term_);
   support_.fill(kLongAgo);
@@ -187,6 +204,7 @@ void GroupWatch::handle(Core& core, const Elected& event) {
   campaigning_ = false;
   if (round_.active()) end_round(core);
   leads_ = true;
+  if (reports_commits_ && log_.index > commit_) pending_since_ = core.now;
   claim_made_ = core.now;
   lease_from_ = core.now + event.bound;
   support_.fill(kLongAgo);
@@ -197,6 +215,10 @@ void GroupWatch::handle(Core& core, const Elected& event) {
   refresh_lease();
   make_promise(core, self_, term_, kLongAgo);
   set_leader(core, self_);
+  // What its links lost before it led is no reason to hand over: first all numbers that count for
+  // loss must be of this leadership.
+  advises_from_ = std::max(advises_from_,
+                           saturating_add(core.now, kLossWindow * core.config.heartbeat_interval));
   core.announce = true;
 }
 
@@ -234,7 +256,7 @@ void GroupWatch::handle(Core& core, const TermObserved& event) {
 
 void GroupWatch::handle(Core& core, const LogAdvanced& event) {
   log_ = event.log;
-  if (reports_commits_ && pending_since_ == kNever && log_.index > commit_) {
+  if (leads_ && reports_commits_ && pending_since_ == kNever && log_.index > commit_) {
     pending_since_ = core.now;
   }
 }
@@ -261,7 +283,8 @@ void GroupWatch::handle(Core& core, const CommitReported& event) {
   const bool moved = event.index > commit_ || !reports_commits_;
   reports_commits_ = true;
   commit_ = std::max(commit_, event.index);
-  if (log_.index <= commit_) {
+  // Only a leader can commit: the end of a follower's log waits for somebody else.
+  if (!leads_ || log_.index <= commit_) {
     pending_since_ = kNever;
   } else if (moved || pending_since_ == kNever) {
     pending_since_ = core.now;
@@ -297,14 +320,29 @@ void GroupWatch::handle(Core& core, const MembershipChanged& event) {
   core.announce = true;
 }
 
+void GroupWatch::handle(Core& core, const HandOver& event) {
+  if (leads_ && event.term == term_) hands_over_until_ = core.now + core.config.lease;
+}
+
+void GroupWatch::advise(Core& core, TransferReason reason, SlotSet unfit) {
+  if (!leads_ || core.now < advises_from_) return;
+  if (core.config.transfer_cooldown == Duration::zero()) return;
+  const Slot to = best_candidate(core, kNoSlot, unfit | own_slot());
+  if (to == kNoSlot) return;
+  advises_from_ = saturating_add(core.now, core.config.transfer_cooldown);
+  seeks_until_ = kLongAgo;
+  core.out.push(TransferAdvice{id_, term_, node_of(core, to), reason});
+}
+
 void GroupWatch::add_strike(const Core& core) {
   const Duration hold_off = core.config.hold_off;
   if (hold_off == Duration::zero()) return;
   // Steady for as long as the last strikes counted: they are forgotten.
-  const Duration counted = hold_off * (std::int64_t{1} << strikes_) / 2;
-  if (steady_at_ == kLongAgo || core.now >= saturating_add(steady_at_, counted)) strikes_ = 0;
+  if (strikes_ > 0 && core.now >= saturating_add(steady_at_, steady_time(hold_off, strikes_))) {
+    strikes_ = 0;
+  }
   if (strikes_ < kStrikesMax) ++strikes_;
-  steady_at_ = saturating_add(core.now, hold_off * (std::int64_t{1} << (strikes_ - 1)));
+  steady_at_ = saturating_add(core.now, steady_time(hold_off, strikes_));
 }
 
 void GroupWatch::extend_promises(Instant since, Duration gap) {
@@ -319,59 +357,39 @@ bool GroupWatch::leader_is_fine(const Core& core) const {
   return peer_of(core, leader_).state == PeerState::kTrusted && views_[leader_].claim == term_;
 }
 
-/// The age of the oldest work that does not move, as an instant; kNever when all moves.
-Instant GroupWatch::stuck_since(const Core& core) const {
-  if (core.config.worker_interval == Duration::zero()) return pending_since_;
-  return std::min(pending_since_, reported_at_);
+WorkFacts GroupWatch::work(const Core& core) const {
+  return {.pending_since = pending_since_,
+          .reported_at = reported_at_,
+          .progress_timeout = core.config.progress_timeout,
+          .worker_interval = core.config.worker_interval};
 }
 
-/// When this node is of no use as a leader, because its work does not move.
-Instant GroupWatch::stuck_at(const Core& core) const {
-  const Duration limit = core.config.progress_timeout;
-  return limit == Duration::zero() ? kNever : saturating_add(stuck_since(core), limit);
+OwnFacts GroupWatch::own_facts(const Core& core) const {
+  return {.log = log_,
+          .priority = priority_,
+          .strikes = strikes(core),
+          .may_lead = may_lead_,
+          .sick = core.sick(),
+          .stuck_at = stuck_at(core),
+          .ranks_by_group = core.is_digest(),
+          .sick_until = core.sick_until,
+          .late_timers = core.health.score()};
 }
 
 Candidacy GroupWatch::own_candidacy(const Core& core) const {
-  Candidacy own{.log = log_, .priority = priority_, .strikes = strikes(core)};
-  own.may_lead = may_lead_ && voters_.contains(self_) && !core.sick() && core.now < stuck_at(core);
-  SlotSet reached;
-  SlotSet consenters;
-  voters_.all().for_each([&](Slot slot) {
-    const bool other = slot != self_;
-    if (other && (!core.two_way(members_.at[slot]) || !core.carries_large(peer_of(core, slot))))
-      return;
-    reached.insert(slot);
-    if (other && (peer_of(core, slot).sick || views_[slot].candidacy.log > log_)) return;
-    consenters.insert(slot);
+  return candidacy_of(own_facts(core), core.now, voters_, self_, [&](Slot slot) {
+    return LivePeer{core, members_.at[slot], views_[slot].candidacy};
   });
-  own.consenters = static_cast<std::uint8_t>(consenters.size());
-  own.reaches_quorum = voters_.is_quorum(reached);
-  own.electable = own.may_lead && voters_.is_quorum(consenters);
-  return own;
 }
 
 /// The best electable candidate known here. `asking` has just spoken, so it counts as reached.
-Slot GroupWatch::best_candidate(const Core& core, Slot asking) const {
-  Slot best = kNoSlot;
-  Candidacy best_candidacy{};
-  for (Slot slot = 0; slot < members_.count; ++slot) {
-    if (!voters_.contains(slot)) continue;
-    if (slot != self_ && slot != asking && !core.two_way(members_.at[slot])) continue;
-    if (slot != self_ && peer_of(core, slot).sick) continue;
-    const Candidacy candidacy = slot == self_ ? own_candidacy(core) : views_[slot].candidacy;
-    if (!candidacy.may_lead || !candidacy.electable) continue;
-    if (best == kNoSlot ||
-        better(candidacy, rank_of(core, slot), best_candidacy, rank_of(core, best))) {
-      best = slot;
-      best_candidacy = candidacy;
-    }
-  }
-  return best;
-}
-
-bool GroupWatch::bound_to_other(const Core& core, Slot candidate) const {
-  if (earlier_until_ > core.now) return true;
-  return promise_.to != kNoSlot && promise_.to != candidate && promise_.until > core.now;
+Slot GroupWatch::best_candidate(const Core& core, Slot asking, SlotSet unfit) const {
+  return vouch::best_candidate(
+      own_candidacy(core), voters_, self_, members_.count, asking,
+      [&](Slot slot) {
+        return LivePeer{core, members_.at[slot], views_[slot].candidacy};
+      },
+      {id_, core.is_digest()}, unfit);
 }
 
 /// Replaces the promise. Who still holds a lease by the old one is not forgotten.
@@ -386,27 +404,33 @@ Instant GroupWatch::promised_until() const {
   return std::max({promise_.until, hold_.until, earlier_until_});
 }
 
+Bindings GroupWatch::bindings(const Core& core) const {
+  return {.promise = promise_,
+          .hold = hold_,
+          .earlier_until = earlier_until_,
+          .silent_until = core.silent_until,
+          .evidence = evidence_,
+          .leads = leads_,
+          .lease_from = lease_from_,
+          .lease_until = lease_until_};
+}
+
 Instant GroupWatch::bound_until(const Core& core, Slot candidate) const {
-  Instant until = std::max(core.silent_until, earlier_until_);
-  if (promise_.to != kNoSlot && promise_.to != candidate) until = std::max(until, promise_.until);
-  if (hold_.candidate != candidate) until = std::max(until, hold_.until);
-  if (leads_ && candidate != self_) until = std::max(until, lease_until_);
-  return until;
+  return vouch::bound_until(bindings(core), self_, candidate);
 }
 
 VoteVerdict GroupWatch::may_vote(const Core& core, Slot candidate, Instant now) const {
-  if (candidate == kNoSlot || !voters_.contains(candidate) || !voters_.contains(self_)) {
-    return VoteVerdict::kNotVoter;
+  VoteInput input{.now = now, .group = id_, .term = term_, .voters = voters_, .self = self_};
+  input.candidate = candidate;
+  input.lease_mode = core.config.lease_mode;
+  input.bindings = bindings(core);
+  const VoteVerdict verdict = judge(input);
+  if (core.recorder != nullptr) {
+    PeerRoom room;
+    input.peers = gather_peers(core, room);
+    core.recorder->judged_vote(input, verdict);
   }
-  const bool refuse = core.config.lease_mode == LeaseMode::kRefuse;
-  if (refuse && now < core.silent_until) return VoteVerdict::kJustStarted;
-  if (hold_.candidate != candidate && now < hold_.until) return VoteVerdict::kHeld;
-  if (!refuse) return VoteVerdict::kMay;
-  if (candidate != self_ && lease_held(now)) return VoteVerdict::kPromised;
-  if (promise_.to != kNoSlot && promise_.to != candidate && promise_.until > now) {
-    return VoteVerdict::kPromised;
-  }
-  return VoteVerdict::kMay;
+  return verdict;
 }
 
 GroupRecord GroupWatch::record(const Core& core) const {
@@ -417,7 +441,7 @@ GroupRecord GroupWatch::record(const Core& core) const {
   if (leads_) {
     record.claim = term_;
     record.lease = to_wire(remaining(lease_until_, core.now));
-    const Instant since = stuck_since(core);
+    const Instant since = work(core).stuck_since();
     record.pending_age = to_wire(since < core.now ? core.now - since : Duration::zero());
   }
   return record;

@@ -15,9 +15,10 @@ std::size_t action_room(const MonitorConfig& config) {
     // Each group about which something goes on may have a word or two to say; see GroupFleet for
     // what else is spread over several calls.
     const GroupLimits limits = config.completed_limits();
-    return 2 * peers + 3 * std::size_t{limits.active_max} + limits.packets_max / 2 + 2048;
+    return 2 * peers + 3 * std::size_t{limits.active_max} + limits.packets_max / 2 + 2048 +
+           4 * Findings::kMax;
   }
-  return peers * (3 + 2 * groups) + 16 * groups + 16;
+  return peers * (3 + 2 * groups) + 16 * groups + 16 + 4 * Findings::kMax;
 }
 
 }  // namespace
@@ -49,7 +50,9 @@ Result<Monitor> Monitor::create(const MonitorConfig& config, Instant now, Rng rn
   return Monitor(std::move(core));
 }
 
-Monitor::Monitor(Core core) : core_(std::move(core)) {
+Monitor::Monitor(Core core) : core_(std::move(core)), health_(core_.config, core_.now) {
+  for (std::size_t at = 0; at < health_.matrix().size(); ++at)
+    matrix_at_[at] = core_.roster.index_of(health_.matrix().node(at));
   if (core_.config.claim_mode() == ClaimMode::kDigest) {
     fleet_.emplace(core_);
   } else {
@@ -114,6 +117,7 @@ void Monitor::handle_stall(Instant last, Duration gap) {
   core_.silent_until =
       core_.silent_until > last ? saturating_add(core_.silent_until, gap) : core_.silent_until;
   next_heartbeat_ = core_.now;
+  health_.stalled(core_.now);
   spend_stall_budget(gap);
 }
 
@@ -165,6 +169,7 @@ void Monitor::handle_timeout(Instant now) {
     if (fleet_) fleet_->tick(core_);
     notice_late_timer(core_.now - next_heartbeat_);
     pad_ = core_.config.padded_every != 0 && ++ticks_ % core_.config.padded_every == 0;
+    check_links();
   }
   check_peers();
   leave();
@@ -215,6 +220,7 @@ void Monitor::handle_node_event(const Obituary& event) {
   }
   peer.dead_incarnation = event.incarnation;
   peer.incarnation = event.incarnation;
+  health_.process_ended(core_.now, matrix_index(index), true);
   handle_process_end(index);
   move_to(index, PeerState::kSuspect);
 }
@@ -222,6 +228,7 @@ void Monitor::handle_node_event(const Obituary& event) {
 void Monitor::handle_node_event(const Hint& event) {
   const PeerIndex index = core_.roster.index_of(event.node);
   if (index == kNoPeer || index == core_.roster.self()) return;
+  health_.refused(core_.now, matrix_index(index));
   // As if its freshness point had come: the question goes out at once, and the next heartbeat ends
   // it. What refuses the question to the peer itself is no second hint.
   if (core_.peers[index].state == PeerState::kTrusted) move_to(index, PeerState::kSuspect);
@@ -235,6 +242,7 @@ bool Monitor::take_sender(PeerIndex from, const Sender& sender) {
   }
   if (sender.incarnation > peer.incarnation) {
     // The new life is proof that the old one has ended: its claims and promises are void.
+    health_.process_ended(core_.now, matrix_index(from), false);
     if (peer.incarnation.value() != 0) handle_process_end(from);
     peer.incarnation = sender.incarnation;
     if (fleet_) fleet_->handle_heard(core_, from);

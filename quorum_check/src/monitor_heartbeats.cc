@@ -8,8 +8,10 @@ namespace vouch {
 
 /// Takes the parts that every heartbeat has. False: it is a duplicate, or was overtaken.
 template <typename H>
-bool Monitor::take_heartbeat(Peer& peer, const H& heartbeat) {
+bool Monitor::take_heartbeat(PeerIndex from, const H& heartbeat) {
+  Peer& peer = core_.peers[from];
   if (heartbeat.seq <= peer.last_seq) {
+    health_.overtaken(matrix_index(from), heartbeat.seq);
     ++core_.counters.dropped_stale_sequence;
     return false;
   }
@@ -65,6 +67,16 @@ bool Monitor::take_echo(Peer& peer, const H& heartbeat) {
   return core_.now - echo <= core_.config.lease - core_.config.heartbeat_interval;
 }
 
+/// How long ago this node sent what the heartbeat echoes; negative if it echoes nothing of its.
+template <typename H>
+Duration Monitor::echo_age(const H& heartbeat) const {
+  if (heartbeat.echo_incarnation != core_.config.incarnation || heartbeat.echo.value() == 0) {
+    return Duration(-1);
+  }
+  const Instant echo{Duration(heartbeat.echo.value())};
+  return echo > core_.now || echo < core_.began ? Duration(-1) : core_.now - echo;
+}
+
 void Monitor::handle(PeerIndex from, const Heartbeat& heartbeat) {
   Peer& peer = core_.peers[from];
   if (fleet_ || heartbeat.report_count > kMaxNodes - 1 ||
@@ -72,10 +84,11 @@ void Monitor::handle(PeerIndex from, const Heartbeat& heartbeat) {
     ++core_.counters.dropped_bad_field;
     return;
   }
-  if (!take_heartbeat(peer, heartbeat)) return;
+  if (!take_heartbeat(from, heartbeat)) return;
   if (must_answer(peer, heartbeat)) core_.answer = from;
   const bool echo_fresh = take_echo(peer, heartbeat);
   take_padded_echo(peer, heartbeat);
+  health_.heard(core_.now, matrix_index(from), heartbeat, echo_age(heartbeat), core_.sick());
   if (echo_fresh) {
     peer.promised = heartbeat.sent_at;
     peer.detector.heartbeat(core_.now, heartbeat.seq);
@@ -105,13 +118,14 @@ void Monitor::handle(PeerIndex from, const NodeHeartbeat& heartbeat) {
     return;
   }
   const bool was_reached = core_.two_way(from) && !peer.sick;
-  if (!take_heartbeat(peer, heartbeat)) return;
+  if (!take_heartbeat(from, heartbeat)) return;
   // Both may be short of the other's support: answers to answers must not go on for ever.
   const Instant again_at =
       saturating_add(core_.links[from].heartbeat_at, core_.config.heartbeat_interval / 4);
   if (core_.now >= again_at && must_answer(peer, heartbeat)) core_.answer = from;
   const bool echo_fresh = take_echo(peer, heartbeat);
   take_padded_echo(peer, heartbeat);
+  hear_links(heartbeat, echo_age(heartbeat));
   fleet_->handle_digest(core_, from, heartbeat, echo_fresh);
   PeerLink& link = core_.links[from];
   const bool knows = link.in.applied >= link.in.removed;
@@ -142,6 +156,10 @@ void Monitor::address(H& heartbeat, PeerIndex to) {
   Peer& peer = core_.peers[to];
   peer.sent_seq = peer.sent_seq.next();
   heartbeat.seq = peer.sent_seq;
+  if (heartbeat.padded) peer.padded_seq = peer.sent_seq;
+  const std::uint64_t behind = peer.sent_seq.value() - peer.padded_seq.value();
+  const bool has_any = peer.padded_seq.value() != 0 && behind <= 255;
+  heartbeat.padded_behind = has_any ? static_cast<std::uint8_t>(behind) : std::uint8_t{0};
   heartbeat.echo_incarnation = peer.incarnation;
   heartbeat.echo = peer.newest;
   heartbeat.promised = peer.promised;
@@ -159,6 +177,7 @@ void Monitor::send_heartbeats(PeerIndex to, bool padded) {
     if (index == core_.roster.self()) continue;
     heartbeat.reports[heartbeat.report_count++] = report_on(index);
   }
+  health_.fill(heartbeat);
   for (const GroupWatch& group : groups_) {
     heartbeat.groups[heartbeat.group_count++] = group.record(core_);
   }
@@ -186,6 +205,7 @@ void Monitor::send_node_heartbeats(PeerIndex to, bool padded) {
   heartbeat.sent_at = Core::stamp(core_.now);
   heartbeat.sick = core_.sick();
   heartbeat.padded = padded;
+  name_links(heartbeat);
   sum_up_support(heartbeat);
   for (PeerIndex index = 0; index < core_.roster.size(); ++index) {
     if (index == core_.roster.self() || (to != kNoPeer && index != to)) continue;
@@ -196,34 +216,13 @@ void Monitor::send_node_heartbeats(PeerIndex to, bool padded) {
   }
 }
 
-/// The support vector in a fixed number of bytes: see NodeHeartbeat. A promise that is not renewed
-/// any more stands apart, or it would drag the floor of all others down while it runs out.
-void Monitor::sum_up_support(NodeHeartbeat& heartbeat) const {
-  const Instant apart = core_.now + core_.config.lease / 2;
-  Instant running = kNever;
-  Instant renewed = kNever;
-  std::size_t others = 0;
-  for (PeerIndex index = 0; index < core_.roster.size(); ++index) {
-    if (index == core_.roster.self()) continue;
-    const Instant until = core_.peers[index].support_until;
-    if (until > core_.now) running = std::min(running, until);
-    if (until >= apart) {
-      renewed = std::min(renewed, until);
-    } else if (++others <= heartbeat.reports.size()) {
-      heartbeat.reports[others - 1] = report_on(index);
-    }
-  }
-  const bool fits = others <= heartbeat.reports.size();
-  heartbeat.report_count = static_cast<std::uint8_t>(fits ? others : 0);
-  const Instant floor = fits ? renewed : running;
-  heartbeat.lease_floor = to_wire(floor == kNever ? Duration::zero() : floor - core_.now);
-}
-
 bool Monitor::must_answer(const Peer& peer, const NodeHeartbeat& heartbeat) const {
   if (heartbeat.digest.count == 0) return false;
   if (peer.state == PeerState::kSuspect) return true;
   for (std::uint8_t i = 0; i < heartbeat.report_count; ++i) {
-    if (heartbeat.reports[i].peer == core_.roster.self_id()) return true;
+    const PeerReport& report = heartbeat.reports[i];
+    if (report.peer != core_.roster.self_id()) continue;
+    return from_wire(report.support) < core_.config.lease / 2;
   }
   return false;
 }

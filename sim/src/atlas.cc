@@ -186,7 +186,9 @@ GraphOutcome try_graph(const Protocol& protocol, const GraphClass& graph,
   outcome.situation = during.situation;
   outcome.is_deposed = during.is_disturbed;
   outcome.is_stuck = during.is_stuck;
-  outcome.is_churning = during.is_churning || during.is_late;
+  outcome.is_churning = during.is_churning;
+  outcome.is_late = during.is_late && !during.is_churning;
+  outcome.split_votes = result.during.split_votes + result.after.split_votes;
   outcome.is_noisy = during.is_noisy;
   if (during.situation == Situation::kRecoverable && !during.is_stuck) {
     outcome.recovery = during.recovery;
@@ -215,10 +217,12 @@ void AtlasSummary::add(const GraphOutcome& outcome) {
   deposed += outcome.is_deposed ? weight : 0;
   stuck += outcome.is_stuck ? weight : 0;
   churning += outcome.is_churning ? weight : 0;
+  late += outcome.is_late ? weight : 0;
   noisy += outcome.is_noisy ? weight : 0;
   disturbed += outcome.is_disturbed ? weight : 0;
   split += outcome.is_split ? weight : 0;
   unsafe += outcome.safety_violations > 0 ? weight : 0;
+  split_votes += weight * outcome.split_votes;
   if (outcome.recovery > Duration::zero()) {
     const auto ms = static_cast<std::size_t>((outcome.recovery.count() + 999'999) / 1'000'000);
     if (recovery_ms.size() <= ms) recovery_ms.resize(ms + 1);

@@ -54,6 +54,7 @@ void Checker::stepped(const Engine& engine, NodeIndex node, const ReplicaStatus&
                " back to " + std::to_string(status.term.value()));
   }
   watched.term = status.term;
+  if (watched.is_awaiting && status.role == Role::kLeader) check_leadership(engine, node);
   if (status.lease_until != watched.lease_until) set_lease(engine, node, status.lease_until);
 }
 
@@ -68,21 +69,42 @@ void Checker::noted(const Engine& engine, NodeIndex node, const Note& note) {
       break;
     }
     case NoteKind::kElected:
-      if (note.term <= newest_leadership_) {
-        report(Rule::kS6, engine.now(), node,
-               name_of(node) + " leads at term " + std::to_string(note.term.value()) +
-                   " after a leadership at " + std::to_string(newest_leadership_.value()));
-      }
-      newest_leadership_ = std::max(newest_leadership_, note.term);
+      check_elected(engine, node, note.term);
       break;
     case NoteKind::kSteppedDown:
+      nodes_[node].is_awaiting = false;
+      break;
     case NoteKind::kFollows:
     case NoteKind::kDecision:
     case NoteKind::kSuspects:
     case NoteKind::kTrusts:
     case NoteKind::kOther:
+    case NoteKind::kDiagnosis:
+    case NoteKind::kAdvice:
       break;
   }
+}
+
+void Checker::check_elected(const Engine& engine, NodeIndex node, Term term) {
+  for (NodeIndex other = 0; other < engine.size(); ++other) {
+    if (nodes_[other].elected != term) continue;
+    report(Rule::kS6, engine.now(), node,
+           name_of(node) + " is elected at term " + std::to_string(term.value()) + ", at which " +
+               name_of(other) + " was");
+  }
+  nodes_[node].elected = term;
+  nodes_[node].is_awaiting = true;
+}
+
+void Checker::check_leadership(const Engine& engine, NodeIndex node) {
+  const Term term = nodes_[node].elected;
+  nodes_[node].is_awaiting = false;
+  if (term < newest_leadership_) {
+    report(Rule::kS6, engine.now(), node,
+           name_of(node) + " leads at term " + std::to_string(term.value()) +
+               " after a leadership at " + std::to_string(newest_leadership_.value()));
+  }
+  newest_leadership_ = std::max(newest_leadership_, term);
 }
 
 void Checker::check_campaign(const Engine& engine, NodeIndex node, const Note& note) {
@@ -133,6 +155,7 @@ void Checker::faulted(const Engine& engine, const Fault& fault) {
   switch (fault.kind) {
     case FaultKind::kCrash:
       set_lease(engine, fault.a, kLongAgo);
+      nodes_[fault.a].is_awaiting = false;
       break;
     case FaultKind::kRestart:
       if (fault.value != 0) nodes_[fault.a].term = Term{};

@@ -31,8 +31,11 @@ std::string milliseconds(Duration span) {
 
 }  // namespace
 
-void Liveness::noted(const Engine&, NodeIndex, const Note& note) {
-  if (note.kind == NoteKind::kCampaign) ++period_.elections;
+void Liveness::noted(const Engine& engine, NodeIndex, const Note& note) {
+  if (note.kind == NoteKind::kCampaign) {
+    ++period_.elections;
+    last_election_ = engine.now();
+  }
   if (note.kind == NoteKind::kElected) ++period_.leader_changes;
 }
 
@@ -57,7 +60,8 @@ void Liveness::open(const Engine& engine) {
   period_ = {};
   period_.began = engine.now();
   period_.is_healed = is_whole(engine.reachability());
-  is_fit_ = !loses_at_random(engine.links()) && !engine.is_troubled();
+  is_troubled_ = engine.is_troubled();
+  is_fit_ = !loses_at_random(engine.links()) && !is_troubled_;
   const Reachability& reachability = engine.reachability();
   if (reachability.with_majority() == 0) {
     // Who could commit but is drained may stay for want of a successor, or go: both are right.
@@ -90,7 +94,8 @@ void Liveness::close(const Engine& engine) {
         period_.is_stuck = !is_usable;
         // A campaign that was under way when the links changed may still end in a leadership that
         // cannot last: one election of this period after it is no churn.
-        period_.is_churning = period_.leader_changes > 1 && period_.elections > 1;
+        period_.is_churning = (period_.leader_changes > 1 && period_.elections > 1) ||
+                              (period_.elections > 0 && last_election_ > measures_.last_unusable());
         period_.is_late = is_usable && period_.recovery > bound_;
         break;
       case Situation::kHopeless: {
@@ -107,7 +112,11 @@ void Liveness::close(const Engine& engine) {
     report(engine, period_);
     periods_.push_back(period_);
   }
-  was_settled_ = is_usable && length >= 2 * bound_ && period_.recovery <= length - bound_;
+  // Work that stands still takes a leader its office after a time that is not known here. One that
+  // was elected meanwhile may be about to go, however well it is reached.
+  const bool is_doomed = is_troubled_ && period_.leader_changes > 0;
+  was_settled_ =
+      is_usable && length >= 2 * bound_ && period_.recovery <= length - bound_ && !is_doomed;
 }
 
 void Liveness::report(const Engine& engine, const Period& period) {

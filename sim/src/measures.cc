@@ -21,10 +21,12 @@ void Measures::noted(const Engine& engine, NodeIndex node, const Note& note) {
   switch (note.kind) {
     case NoteKind::kCampaign:
       ++phase_.elections;
+      split_votes_.campaigned(note.term, node);
       if ((usable_leaders(engine) & ~node_bit(node)) != 0) ++phase_.unnecessary_elections;
       break;
     case NoteKind::kElected:
       ++phase_.leader_changes;
+      split_votes_.elected(note.term);
       break;
     case NoteKind::kSteppedDown:
     case NoteKind::kFollows:
@@ -33,6 +35,8 @@ void Measures::noted(const Engine& engine, NodeIndex node, const Note& note) {
     case NoteKind::kSuspects:
     case NoteKind::kTrusts:
     case NoteKind::kOther:
+    case NoteKind::kDiagnosis:
+    case NoteKind::kAdvice:
       break;
   }
 }
@@ -74,6 +78,7 @@ void Measures::account(TrueTime now) {
 void Measures::start_phase(const Engine& engine) {
   account(engine.now());
   phase_ = {};
+  split_votes_ = {};
   phase_began_ = engine.now();
   phase_term_ = newest_term_;
   phase_sent_ = engine.counters().sent;
@@ -85,6 +90,7 @@ Outcome Measures::outcome(const Engine& engine) const {
   now.account(engine.now());
   Outcome result = now.phase_;
   result.length = engine.now() - phase_began_;
+  result.split_votes = split_votes_.count();
   result.term_growth = newest_term_.value() - phase_term_.value();
   result.messages = engine.counters().sent - phase_sent_;
   return result;

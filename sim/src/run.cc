@@ -49,7 +49,9 @@ RunResult run(const Protocol& protocol, const Plan& plan, const RunOptions& opti
   Measures measures;
   Checker checker({.consent_limit = options.consent_limit});
   Liveness liveness(measures, checker, options.liveness_bound);
+  DiagnosisLog diagnoses;
   engine.observe(measures, Watch::kReplicas);
+  engine.observe(diagnoses, Watch::kReplicas);
   if (options.is_checked) {
     engine.observe(checker, Watch::kReplicas);
     engine.observe(liveness, Watch::kReplicas);
@@ -96,6 +98,10 @@ RunResult run(const Protocol& protocol, const Plan& plan, const RunOptions& opti
     result.periods = liveness.periods();
   }
   result.counters = engine.counters();
+  result.fault_from = plan.fault_from;
+  result.fault_until = plan.fault_until;
+  result.diagnoses = diagnoses.spans();
+  result.advices = diagnoses.advices();
   return result;
 }
 

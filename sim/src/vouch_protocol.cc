@@ -125,6 +125,18 @@ struct Sink {
   void operator()(const SuppressAlert& alert) {
     context.note({.kind = NoteKind::kOther, .node = alert.leader, .word = "suppress_alert"});
   }
+  void operator()(const Diagnosis& diagnosis) {
+    context.note({.kind = NoteKind::kDiagnosis,
+                  .node = diagnosis.node,
+                  .word = to_string(diagnosis.kind),
+                  .diagnosis = &diagnosis});
+  }
+  void operator()(const TransferAdvice& advice) {
+    context.note({.kind = NoteKind::kAdvice,
+                  .term = advice.term,
+                  .node = advice.to,
+                  .word = to_string(advice.reason)});
+  }
   void operator()(const VoteGranted& granted) {
     context.note({.kind = NoteKind::kOther,
                   .term = granted.term,
@@ -145,21 +157,27 @@ struct Sink {
 }  // namespace
 
 VouchReplica::VouchReplica(const ReplicaOptions& options, const MonitorConfig& config,
-                           const WorkOptions& work)
+                           const WorkOptions& work, DecisionRecorder* recorder)
     : self_(options.self),
       replicas_(options.replicas),
       config_(config),
+      recorder_(recorder),
       rng_(options.rng),
-      work_(options.self, options.replicas, work) {}
+      work_(options.self, options.replicas, work),
+      follows_advice_(work.follows_advice) {}
 
 Instant VouchReplica::start(const Boot& boot, Context& context) {
   if (boot.lost_disk) ballot_ = {};
-  host::ReplicaConfig config{complete(config_, self_, replicas_), {}};
+  host::ReplicaConfig config{complete(config_, self_, replicas_), {}, follows_advice_};
   config.monitor.incarnation = boot.incarnation;
   config.monitor.boot = boot.is_first ? BootMode::kFirstBoot : BootMode::kRestarted;
   awaited_leader_ = boot.is_first ? boot.initial_leader : kNobody;
   const bool is_awaited = awaited_leader_ == kNobody || awaited_leader_ == self_;
   config.monitor.groups.front().may_lead = is_awaited && !is_drained_;
+  // The times of the election follow the round trip, where it is known.
+  const Duration round_trip = config.monitor.round_trip;
+  config.election.retry_interval = std::max(config.election.retry_interval, round_trip);
+  config.election.vote_window = std::max(config.election.vote_window, 3 * round_trip);
   if (ballot_.group == kGroup) config.election.ballots.push_back(ballot_);
   led_ = Term{};
   work_.start(boot.lost_disk);
@@ -171,6 +189,7 @@ Instant VouchReplica::start(const Boot& boot, Context& context) {
       host::Replica::create(std::move(config), context.now(), rng_.fork(boot.incarnation.value()));
   VOUCH_ASSERT(replica.has_value());  // VouchProtocol::create has checked the configuration.
   replica_.emplace(*std::move(replica));
+  replica_->set_recorder(recorder_);
   return finish(context);
 }
 
@@ -362,7 +381,7 @@ bool VouchProtocol::corrupt(std::byte* message, std::size_t size, Rng& rng) cons
 }
 
 std::unique_ptr<Replica> VouchProtocol::make(const ReplicaOptions& options) const {
-  return std::make_unique<VouchReplica>(options, config_, work_);
+  return std::make_unique<VouchReplica>(options, config_, work_, recorder_);
 }
 
 }  // namespace vouch::sim

@@ -70,8 +70,8 @@ TEST_F(AtlasCommandTest, AllGraphsOfThree) {
   EXPECT_EQ(vouch["kept"], 28);
   EXPECT_EQ(vouch["recoverable"], 9);
   EXPECT_EQ(vouch["hopeless"], 27);
-  for (const char* what :
-       {"deposed", "stuck", "churning", "noisy", "heal_disturbs", "split_lease", "other_unsafe"}) {
+  for (const char* what : {"deposed", "stuck", "churning", "late", "noisy", "heal_disturbs",
+                           "split_lease", "other_unsafe"}) {
     EXPECT_EQ(vouch[what], 0) << what;
   }
   EXPECT_GT(vouch["recovery_ms_median"], 600);
@@ -138,8 +138,8 @@ TEST_F(AtlasCommandTest, ABrokenRuleIsNamedAndExitsWithOne) {
   EXPECT_EQ(run("--replicas 3 --seed 4 --stop-after 35 --state state").exit_code, 130);
   json state = json::parse(text_of(path("state")));
   state["summaries"][0]["stuck"] = 2;
-  state["summaries"][0]["failures"] =
-      json::array({json::array({5, 2, 1, false, true, false, false, false, false, 0, 0})});
+  state["summaries"][0]["failures"] = json::array(
+      {json::array({5, 2, 1, false, true, false, false, false, false, 0, 0, false, 0})});
   std::ofstream(path("broken")) << state;
   Ran ran = run("--resume broken");
   EXPECT_EQ(ran.exit_code, 1) << ran.err;

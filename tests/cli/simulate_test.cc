@@ -175,8 +175,78 @@ TEST_F(SimulateTest, AMissedExpectationIsExitCodeOneAndSaysWhich) {
                         {"raft", {{"elections", {{"max", 0}}}}}};
   const Ran raft = run_vouch({"simulate", file("raft.json", scenario)});
   EXPECT_EQ(raft.exit_code, 0);
-  EXPECT_NE(raft.out.find("raft missed elections: expected at most 0, is "), std::string::npos)
+  EXPECT_NE(raft.out.find("raft differs: elections: expected at most 0, is "), std::string::npos)
       << raft.out;
+  EXPECT_NE(raft.out.find("  DIFFERS\n"), std::string::npos) << raft.out;
+  EXPECT_EQ(raft.out.find("MISSED"), std::string::npos) << raft.out;
+  EXPECT_EQ(run_vouch({"simulate", path("raft.json"), "--strict"}).exit_code, 1);
+}
+
+TEST_F(SimulateTest, WithOtherTimesOnlyTheRulesAreJudged) {
+  Json scenario = cut_to_a_follower();
+  scenario["expect"]["vouch"] = {{"elections", {{"min", 1}}}};
+  const std::string name = file("wrong.json", scenario);
+  const Ran ran = run_vouch({"simulate", name, "--equal-timeouts"});
+  EXPECT_EQ(ran.exit_code, 0) << ran.out;
+  EXPECT_NE(ran.out.find("  rules kept\n"), std::string::npos) << ran.out;
+  EXPECT_EQ(ran.out.find("as expected"), std::string::npos) << ran.out;
+}
+
+TEST_F(SimulateTest, TheOutcomeDoesNotDependOnTheThreads) {
+  const auto with_jobs = [&](const std::string& jobs) {
+    return run_vouch({"simulate", "s03", "s10", "s13", "--runs", "4", "--policy", "vouch",
+                      "--policy", "sentinel", "--json", "--jobs", jobs});
+  };
+  const Ran one = with_jobs("1");
+  EXPECT_EQ(one.exit_code, 0) << one.err;
+  EXPECT_EQ(one.out, with_jobs("3").out);
+}
+
+TEST_F(SimulateTest, AComparisonHasARowPerScenarioAndAColumnPerPolicy) {
+  const Ran ran = run_vouch({"simulate", "s03", "s10", "--compare", "--policy", "vouch", "--policy",
+                             "raft+prevote", "--runs", "2"});
+  EXPECT_EQ(ran.exit_code, 0) << ran.err;
+  std::vector<std::string> lines;
+  std::istringstream text(ran.out);
+  for (std::string line; std::getline(text, line);)
+    lines.push_back(line);
+  ASSERT_GE(lines.size(), 7U) << ran.out;
+  const auto has = [&](std::size_t row, const std::string& part) {
+    EXPECT_NE(lines[row].find(part), std::string::npos) << lines[row] << " lacks " << part;
+  };
+  has(0, "vouch");
+  has(0, "raft+prevote");
+  has(2, "s03 ");
+  has(2, "keep");
+  has(2, "0 / 0.3 / 0.0");
+  has(3, "1 / 0.9 / 0.0");  // vouch goes to the hub,
+  has(3, "0 / 29.9 / 0.");  // pre-vote alone never.
+  has(4, "1 / 1.2 / 0.0");
+}
+
+// A real signal, whenever it comes: what is complete is printed, and the command that goes on.
+TEST_F(SimulateTest, ASignalInterruptsIt) {
+  const Ran ran =
+      run_program({"/usr/bin/timeout", "--preserve-status", "--signal", "INT", "2", kProgram,
+                   "simulate", "s03", "s10", "--runs", "100000", "--policy", "vouch", "--json"});
+  EXPECT_EQ(ran.exit_code, 130);
+  EXPECT_EQ(Json::parse(ran.out), Json::array());
+  EXPECT_NE(ran.err.find("stopped before scenario s03; to continue: vouch simulate s03 s10 "
+                         "--policy vouch --seed 1 --runs 100000 --from s03 --json\n"),
+            std::string::npos)
+      << ran.err;
+}
+
+TEST_F(SimulateTest, FromGoesOnWithAScenario) {
+  const std::vector<std::string> all = {"simulate", "s01",   "s03",   "s10",
+                                        "--policy", "vouch", "--json"};
+  std::vector<std::string> rest = all;
+  rest.insert(rest.end(), {"--from", "s03"});
+  const Json whole = Json::parse(run_vouch(all).out);
+  const Json part = Json::parse(run_vouch(rest).out);
+  ASSERT_EQ(part.size(), 2U);
+  EXPECT_EQ(part[0], whole[1]);
+  EXPECT_EQ(part[1], whole[2]);
 }
 
 TEST_F(SimulateTest, EveryLineOfATraceIsJson) {
@@ -232,6 +302,19 @@ TEST_F(SimulateTest, BadUseIsOneLineAndExitCodeTwo) {
   expect_error({"simulate", "s03", "--runs", "0"}, "--runs: must be in [1, 100000], is 0");
   expect_error({"simulate", "s03", "--runs", "many"}, "--runs");
   expect_error({"simulate", "s03", "--seed", "first"}, "--seed");
+  for (const char* option : {"--seed", "--runs", "--jobs", "--speed"}) {
+    expect_error({"simulate", "s03", option, "-1"},
+                 std::string(option) + ": must be a whole number in [0, ");
+  }
+  expect_error({"simulate", "s03", "--seed", "-1"}, ", is '-1'");
+  expect_error({"simulate", "s03", "--seed", "99999999999999999999"}, ", is '9999999");
+  expect_error({"simulate", "s03", "--jobs", "0"}, "--jobs: must be in [1, 256], is 0");
+  expect_error({"simulate", "s03", "--from", "s05"},
+               "--from: must be the name of one of the scenarios, is 's05'");
+  for (const char* option : {"--replicas", "--every", "--seed", "--jobs"})
+    expect_error({"atlas", option, "-1"}, std::string(option) + ": must be a whole number in [0, ");
+  for (const char* option : {"--runs", "--hours", "--seed", "--jobs"})
+    expect_error({"swarm", option, "-1"}, std::string(option) + ": must be a whole number in [0, ");
   expect_error({"simulate", "s03", "--nonsense"}, "--nonsense");
   expect_error({"simulate", "s03", "s05", "--policy", "vouch", "--trace", path("t")}, "--trace: ");
   expect_error({"simulate", "s03", "--trace", path("no/folder")}, "--trace: cannot write ");

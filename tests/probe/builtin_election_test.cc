@@ -173,6 +173,26 @@ TEST(BuiltinElection, RequestsAreRepeatedToWhoHasNotAnsweredUntilTheWindowCloses
   EXPECT_EQ(one.counters().candidacies_expired, 1U);
 }
 
+TEST(BuiltinElection, NobodyIsElectedWhenTheLeaseOfItsVotesIsOver) {
+  MonitorConfig monitor = node(1, {1, 2, 3});
+  const ElectionConfig config{.vote_window = monitor.lease + milliseconds(100)};
+  const Instant lease_ends = at(0) + monitor.lease;
+  BuiltinElection early = make(monitor, config);
+  early.handle_campaign(at(0), campaign(4));
+  take(early);
+  early.handle_reply(lease_ends - milliseconds(1), NodeId{2}, reply(2, 5, VoteAnswer::kGranted));
+  EXPECT_EQ(take(early).event<Elected>().term, Term{5});
+
+  BuiltinElection late = make(monitor, config);
+  late.handle_campaign(at(0), campaign(4));
+  take(late);
+  late.handle_reply(lease_ends, NodeId{2}, reply(2, 5, VoteAnswer::kGranted));
+  EXPECT_EQ(take(late).event<CandidacyEnded>().term, Term{5})
+      << "by now the voter may have elected another at a newer term";
+  EXPECT_EQ(late.counters().candidacies_expired, 1U);
+  EXPECT_EQ(late.counters().candidacies_won, 0U);
+}
+
 TEST(BuiltinElection, ASplitVoteEndsAtOnce) {
   BuiltinElection one = make(node(1, {1, 2, 3, 4}));
   one.handle_campaign(at(0), campaign(0));

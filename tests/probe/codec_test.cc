@@ -44,10 +44,12 @@ Heartbeat distinct_heartbeat() {
               .promised = ClockStamp{0x61},
               .echo_padded = ClockStamp{0x62},
               .sick = true,
+              .limps = true,
+              .padded_behind = 0x63,
               .report_count = 2,
               .group_count = 1};
-  m.reports[0] = {NodeId{0x71}, WireMicros{0x72}, true, false};
-  m.reports[1] = {NodeId{0x73}, WireMicros{0x74}, false, true};
+  m.reports[0] = {NodeId{0x71}, WireMicros{0x72}, true, false, 0x0775, {0x06, 0x16, 0x07, 0x08}};
+  m.reports[1] = {NodeId{0x73}, WireMicros{0x74}, false, true, 0x8076, {0x21, 0x17, 0x09, 0x0a}};
   m.groups[0] = {.group = GroupId{0x81},
                  .epoch = ConfigEpoch{0x82},
                  .term = Term{0x83},
@@ -118,9 +120,17 @@ Heartbeat greatest_heartbeat() {
               .echo = ClockStamp{std::numeric_limits<std::int64_t>::min()},
               .promised = most<ClockStamp>(),
               .sick = true,
+              .limps = true,
+              .stuck = true,
+              .padded_behind = 0xff,
               .report_count = static_cast<std::uint8_t>(kMaxNodes - 1),
               .group_count = static_cast<std::uint8_t>(kMaxGroupsPerHeartbeat)};
-  m.reports.fill({most<NodeId>(), most<WireMicros>(), true, true});
+  m.reports.fill({most<NodeId>(),
+                  most<WireMicros>(),
+                  true,
+                  true,
+                  0xffff,
+                  {(1U << kLinkFlagBits) - 1, 0xff, 0xff, 0xff}});
   m.groups.fill({.group = most<GroupId>(),
                  .epoch = most<ConfigEpoch>(),
                  .term = most<Term>(),
@@ -142,6 +152,9 @@ void expect_equal(const Heartbeat& a, const Heartbeat& b) {
   EXPECT_EQ(a.echo, b.echo);
   EXPECT_EQ(a.promised, b.promised);
   EXPECT_EQ(a.sick, b.sick);
+  EXPECT_EQ(a.limps, b.limps);
+  EXPECT_EQ(a.stuck, b.stuck);
+  EXPECT_EQ(a.padded_behind, b.padded_behind);
   ASSERT_EQ(a.report_count, b.report_count);
   ASSERT_EQ(a.group_count, b.group_count);
   EXPECT_EQ(a.reports, b.reports);

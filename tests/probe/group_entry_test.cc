@@ -149,10 +149,12 @@ TEST(GroupEntry, HeartbeatsAndBatchesPassTheCodec) {
   NodeHeartbeat heartbeat{.from = {NodeId{1}, Incarnation{2}}, .seq = Seq{3}};
   heartbeat.promised = ClockStamp{-4};
   heartbeat.sick = true;
+  heartbeat.stuck = true;
+  heartbeat.padded_behind = 17;
   heartbeat.report_count = 2;
   heartbeat.lease_floor = WireMicros{5};
   heartbeat.digest = {6, 7, 8, 9, 10, 11, 12};
-  heartbeat.reports[1] = {NodeId{13}, WireMicros{14}, true, false};
+  heartbeat.reports[1] = {NodeId{13}, WireMicros{14}, true, false, 0x8001, {4, 5, 6, 7}};
   std::array<std::byte, kMaxDatagram> room{};
   std::size_t size = encode(heartbeat, kCluster, room);
   const auto read = decode(std::span(room).first(size), kCluster);
@@ -162,6 +164,9 @@ TEST(GroupEntry, HeartbeatsAndBatchesPassTheCodec) {
   EXPECT_EQ(taken.reports, heartbeat.reports);
   EXPECT_EQ(taken.promised, heartbeat.promised);
   EXPECT_EQ(taken.lease_floor, heartbeat.lease_floor);
+  EXPECT_TRUE(taken.stuck);
+  EXPECT_FALSE(taken.limps);
+  EXPECT_EQ(taken.padded_behind, 17);
 
   GroupBatch batch{.from = {NodeId{1}, Incarnation{2}}, .begin = 3, .end = 4, .stream = 5};
   ASSERT_TRUE(EntryWriter(batch).append(Statement{EntryKind::kClaim, GroupId{6}, Term{7}, {}}));

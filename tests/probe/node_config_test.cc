@@ -5,6 +5,8 @@
 #include <nlohmann/json.hpp>
 #include <string>
 
+#include "vouch/quorum_check/lint.h"
+
 namespace vouch::runtime {
 namespace {
 
@@ -84,6 +86,39 @@ TEST(NodeConfig, EveryKeyArrives) {
   EXPECT_EQ(config->seed, 42U);
 }
 
+TEST(NodeConfig, AProfileIsWhatTheFileLeavesOut) {
+  Json json = good();
+  json.merge_patch(Json::parse(
+      R"({"profile": "wan", "lease_ms": 4000, "follower_lease_ms": 4100, "round_trip_ms": 380,
+          "election": {"vote_window_ms": 1000}})"));
+  const auto config = parse_node_config(json.dump(), "/etc/vouch");
+  ASSERT_TRUE(config) << config.error().message;
+  using std::chrono::milliseconds;
+  MonitorConfig wan;
+  apply_profile(Profile::kWan, wan);
+  const MonitorConfig& monitor = config->replica.monitor;
+  EXPECT_EQ(config->profile, Profile::kWan);
+  EXPECT_EQ(monitor.heartbeat_interval, wan.heartbeat_interval);
+  EXPECT_EQ(monitor.detector.timeout, wan.detector.timeout);
+  EXPECT_EQ(monitor.lease, milliseconds(4000));
+  EXPECT_EQ(monitor.promise(), milliseconds(4100));
+  EXPECT_EQ(monitor.round_trip, milliseconds(380));
+  EXPECT_EQ(config->replica.election.retry_interval, milliseconds(400));
+  EXPECT_EQ(config->replica.election.vote_window, milliseconds(1000));
+}
+
+TEST(NodeConfig, ALinterGetsWhatADaemonRefuses) {
+  Json json = good();
+  json["heartbeat_interval_ms"] = 300;
+  EXPECT_FALSE(parse_node_config(json.dump(), "/etc/vouch"));
+  const auto config = parse_node_config(json.dump(), "/etc/vouch", NodeCheck::kMembers);
+  ASSERT_TRUE(config) << config.error().message;
+  EXPECT_EQ(worst(lint(config->replica.monitor)), Judgement::kUnsafe);
+  json["groups"] = Json::parse(R"([{"id": 1, "voters": [1, 9]}])");
+  EXPECT_FALSE(parse_node_config(json.dump(), "/etc/vouch", NodeCheck::kMembers))
+      << "strange nodes are no matter of knobs";
+}
+
 TEST(NodeConfig, EachBadFieldIsOneLineWithPointerRuleAndValue) {
   const struct {
     const char* patch;
@@ -115,6 +150,17 @@ TEST(NodeConfig, EachBadFieldIsOneLineWithPointerRuleAndValue) {
       {R"({"lease_ms": 0.5})", "/lease_ms: must be a whole number in [0, 86400000], but it is 0.5"},
       {R"({"heartbeat_interval_ms": 300})",
        "/heartbeat_interval_ms: in [0.1 ms, lease / 4 = 200 ms], but it is 300 ms"},
+      {R"({"detector": {"timeout_ms": 0}})",
+       "/detector/timeout_ms must be above 0 and at most 24 h, but is 0 ms"},
+      {R"({"follower_lease_ms": 802})",
+       "/follower_lease_ms: lease (1+r)/(1-r) + guard at most follower_lease = 802 ms, but it is "
+       "802.601602 ms"},
+      {R"({"round_trip_ms": 601})",
+       "/lease_ms: round_trip + 2 heartbeat_interval at most lease = 800 ms, but it is 801 ms"},
+      {R"({"round_trip_ms": 300, "election": {"vote_window_ms": 290}})",
+       "/election: election.vote_window: round_trip at most election.vote_window = 290 ms, but it "
+       "is 300 ms"},
+      {R"({"profile": "moon"})", "/profile: must be one of lan, multi-az, wan, but it is \"moon\""},
       {R"({"lease_mode": "maybe"})",
        "/lease_mode: must be one of refuse, wait_out, but it is \"maybe\""},
       {R"({"detector": {"kind": "chen", "margin_ms": 1}})",

@@ -22,6 +22,7 @@
 #include "tests/probe/node_cluster.h"
 #include "vouch/host/vote_codec.h"
 #include "vouch/probe/codec.h"
+#include "vouch/record/line.h"
 #include "vouch/runtime/control.h"
 
 namespace vouch::testing {
@@ -36,6 +37,20 @@ std::size_t count_events(const Recorder::Lines& lines, std::string_view event,
 
 std::uint64_t term_of(const NodeCluster& cluster, std::uint32_t id) {
   return cluster.ask(id, {{"command", "status"}})["groups"][0]["term"].get<std::uint64_t>();
+}
+
+/// The lines of this event, each of which must come out the same when it is decided again.
+std::size_t count_replayed(const Recorder::Lines& lines, const std::string& event) {
+  std::size_t count = 0;
+  for (const Json& line : lines) {
+    if (line["event"] != event) continue;
+    const auto reading = record::read(line.dump(), record::Strictness::kExact);
+    EXPECT_TRUE(reading) << reading.error().message << "\n" << line;
+    if (!reading || !*reading) continue;
+    EXPECT_EQ((*reading)->differences, std::vector<std::string>{}) << line;
+    ++count;
+  }
+  return count;
 }
 
 TEST(Node, FiveElectOneLeaderAndSurviveItsEnd_RealNetwork) {
@@ -95,6 +110,8 @@ TEST(Node, OneWayCutChangesNothingAndPeersVouch_RealNetwork) {
   }));
   EXPECT_EQ(cluster.wait_for_leader(), leader);
   EXPECT_EQ(term_of(cluster, leader), term);
+  EXPECT_GE(count_replayed(cluster.log().lines(), "decision"), 10U);
+  EXPECT_GE(count_replayed(cluster.log().lines(), "answer"), 3U);
 }
 
 TEST(Node, DrillIsRefusedWhereItIsNotAllowed_RealNetwork) {

@@ -25,7 +25,8 @@ const std::vector<SourceFile>& tree() {
 
 bool is_core(const SourceFile& file) {
   const bool below = file.is_below("detector/include") || file.is_below("detector/src") ||
-                     file.is_below("probe/core") || file.is_below("quorum_check");
+                     file.is_below("probe/core") || file.is_below("quorum_check/include") ||
+                     file.is_below("quorum_check/src");
   return below && file.is_cpp();
 }
 

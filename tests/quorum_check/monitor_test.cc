@@ -4,6 +4,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <optional>
 
 #include "tests/quorum_check/one_monitor.h"
@@ -125,6 +126,21 @@ TEST(Monitor, WhoLosesItsLeaseAgainAndAgainRanksEverLonger) {
   EXPECT_EQ(one.status().candidacy.strikes, 1) << "after a steady time they are forgotten";
 }
 
+TEST(Monitor, StrikesAreCountedWhenTheyHoldOffNoLonger) {
+  const MonitorConfig config = config_of(3);
+  OneMonitor one(config);
+  for (std::uint64_t term = 1; term <= 300; ++term) {
+    one.lead(Term{term});
+    one.pass(seconds(1));
+    ASSERT_EQ(one.status().candidacy.strikes, std::min<std::uint64_t>(term, 254))
+        << "who fails once more ranks behind who fails no more";
+  }
+  one.pass(32 * config.hold_off - seconds(10));
+  EXPECT_EQ(one.status().candidacy.strikes, 254);
+  one.pass(seconds(10));
+  EXPECT_EQ(one.status().candidacy.strikes, 0);
+}
+
 TEST(Monitor, ADrainedLeaderGoesWhenSomebodyCanFollowIt) {
   OneMonitor one(config_of(3));
   one.lead();
@@ -212,6 +228,28 @@ TEST(Monitor, WhoSendsNoBigMessageBackDoesNotSupport) {
   run(false, 20);
   EXPECT_FALSE(one.leads()) << "small messages pass, big ones do not: no log can be sent";
   EXPECT_FALSE(one.status().candidacy.electable);
+}
+
+/// It counts on what it heard of this node's log before a cut, and does not know better yet.
+TEST(Monitor, ConsentsToNobodyWhoseLogIsShorter) {
+  OneMonitor one(config_of(3));
+  one.receive(one.heartbeat(kOther));
+  one.tell(LogAdvanced{kGroup, {Term{1}, 10}});
+  ConfirmRequest request{.from = {kOther, Incarnation{1}}, .group = kGroup};
+  request.epoch = ConfigEpoch{1};
+  request.round = Nonce{7};
+  request.hold = to_wire(milliseconds(150));
+  request.wants_consent = true;
+  request.candidacy = {.consenters = 3, .may_lead = true, .electable = true};
+  for (const std::uint64_t index : {9U, 10U}) {
+    one.forget();
+    ++request.attempt;
+    request.candidacy.log = {Term{1}, index};
+    one.receive(request);
+    ASSERT_EQ(one.sent_to<ConfirmReply>(kOther).size(), 1U);
+    EXPECT_EQ(one.sent_to<ConfirmReply>(kOther)[0].answer,
+              index < 10 ? Answer::kEndorseOther : Answer::kConsent);
+  }
 }
 
 }  // namespace

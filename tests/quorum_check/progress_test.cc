@@ -59,6 +59,35 @@ TEST(Progress, CommitsTellTheSameWithoutAnAge) {
   EXPECT_EQ(one.all<StandDown>()[0].reason, StandDownReason::kNoProgress);
 }
 
+/// Otherwise a group that has lost its quorum with writes under way would never elect again: each
+/// node would take the end of its log for work of its own that hangs.
+TEST(Progress, TheUncommittedEndOfAFollowersLogIsNoHungWork) {
+  OneMonitor one(config_of(3));
+  one.tell(LogAdvanced{kGroup, {Term{1}, 10}});
+  one.tell(CommitReported{kGroup, 8});
+  one.tell(LogAdvanced{kGroup, {Term{1}, 12}});
+  run(one);
+  EXPECT_TRUE(one.status().candidacy.may_lead);
+  one.lead();
+  EXPECT_TRUE(one.leads()) << "its time begins when it can commit";
+  run(one);
+  EXPECT_FALSE(one.leads());
+  ASSERT_EQ(one.all<StandDown>().size(), 1U);
+  EXPECT_EQ(one.all<StandDown>()[0].reason, StandDownReason::kNoProgress);
+}
+
+TEST(Progress, WhatWasNotCommittedForWantOfAQuorumIsNoHungWork) {
+  OneMonitor one(config_of(3));
+  one.lead();
+  one.tell(CommitReported{kGroup, 10});
+  one.tell(LogAdvanced{kGroup, {Term{1}, 30}});
+  for (int i = 0; i < 20; ++i)
+    one.pass(milliseconds(100));
+  ASSERT_EQ(one.all<StandDown>().size(), 1U);
+  EXPECT_EQ(one.all<StandDown>()[0].reason, StandDownReason::kLeaseLapsed);
+  EXPECT_TRUE(one.status().candidacy.may_lead);
+}
+
 TEST(Progress, AWorkerThatPromisedToReportAndIsSilentIsHung) {
   MonitorConfig config = config_of(3);
   config.worker_interval = milliseconds(200);

@@ -60,6 +60,7 @@ class Trio {
 
   [[nodiscard]] std::uint64_t hash() const { return hash_; }
   [[nodiscard]] std::uint64_t decisions() const { return decisions_; }
+  [[nodiscard]] std::uint64_t diagnoses() const { return diagnoses_; }
   [[nodiscard]] bool leads(std::uint32_t id) const {
     return replicas_[id - 1].monitor().lease_held(kGroup, local(NodeId{id}));
   }
@@ -97,6 +98,9 @@ class Trio {
         ++decisions_;
         mix(static_cast<std::uint64_t>(output.verdict));
         mix(output.round.value());
+      } else if constexpr (std::is_same_v<Output, Diagnosis>) {
+        ++diagnoses_;
+        mix(static_cast<std::uint64_t>(output.kind));
       }
     });
   }
@@ -106,6 +110,7 @@ class Trio {
   Duration now_{};
   std::uint64_t hash_ = 0xcbf29ce484222325ULL;
   std::uint64_t decisions_ = 0;
+  std::uint64_t diagnoses_ = 0;
 };
 
 TEST(CorePromises, DoesNotAllocateInSteadyState) {
@@ -114,11 +119,12 @@ TEST(CorePromises, DoesNotAllocateInSteadyState) {
     trio.step(true);
   ASSERT_TRUE(trio.leads(1));
   const std::uint64_t before = test::allocations();
-  // A flapping link keeps rounds, evidence and decisions busy as well.
+  // A flapping link keeps rounds, evidence, decisions and diagnoses busy as well.
   for (int i = 0; i < 100'000; ++i)
     trio.step(i / 1500 % 2 == 0);
   EXPECT_EQ(test::allocations(), before);
   EXPECT_GT(trio.decisions(), 100U);
+  EXPECT_GT(trio.diagnoses(), 3U);
 }
 
 TEST(CorePromises, TheCounterSeesAnAllocation) {

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cstdio>
 
+#include "vouch/quorum_check/diagnosis_text.h"
+
 #include "tests/support/golden.h"
 
 namespace vouch::testing {
@@ -235,6 +237,18 @@ void StoryCluster::show(Node& node, const Vouched& vouched) {
 void StoryCluster::show(Node& node, const SuppressAlert& alert) {
   say(node, "alert: suppressed about " + text_of(alert.leader) + " for " +
                 in_ms(alert.lasting.count()) + " ms");
+}
+
+void StoryCluster::show(Node& node, const Diagnosis& diagnosis) {
+  if (!show_peers_) return;
+  say(node, "diagnosis " + std::string(to_string(diagnosis.change)) + ": " +
+                std::string(to_string(diagnosis.kind)) + " " +
+                culprit_text(diagnosis, [](NodeId id) { return text_of(id); }));
+}
+
+void StoryCluster::show(Node& node, const TransferAdvice& advice) {
+  say(node, "advises to hand over to " + text_of(advice.to) + ": " +
+                std::string(to_string(advice.reason)));
 }
 
 void StoryCluster::show(Node& node, const PeerChanged& changed) {

@@ -64,6 +64,8 @@ class StoryCluster {
   void show(Node& node, const LeaderChanged& changed);
   void show(Node& node, const Vouched& vouched);
   void show(Node& node, const SuppressAlert& alert);
+  void show(Node& node, const Diagnosis& diagnosis);
+  void show(Node& node, const TransferAdvice& advice);
   void show(Node& node, const PeerChanged& changed);
   void show(Node& node, const Elected& elected);
   void show(Node& node, const CandidacyEnded& ended);

@@ -33,7 +33,7 @@ export async function checkTexts(page, scenario) {
 
 /** The table says what `vouch simulate --json` says of the same runs. */
 export async function checkTable(page, printed) {
-  const rows = page.locator('.compare tbody tr');
+  const rows = page.locator('.compare:not(.clients) tbody tr');
   assert.equal(await rows.count(), printed.policies.length);
   for (const [index, policy] of printed.policies.entries()) {
     const row = rows.nth(index);
@@ -46,6 +46,19 @@ export async function checkTable(page, printed) {
     const length = (printed.fault_until_ms ?? 35000) - (printed.fault_from_ms ?? 5000);
     const share = 100 * (1 - policy.measures.unavailable_ms.median / length);
     assert.ok(Math.abs(await figure('available') - share) < 0.06, `availability ${share}`);
+  }
+}
+
+/** What clients saw stands in a table of its own, as --json has it. */
+export async function checkClients(page, printed) {
+  const rows = page.locator('.clients tbody tr');
+  assert.equal(await rows.count(), printed.policies.length);
+  for (const [index, policy] of printed.policies.entries()) {
+    const figure = async (label) =>
+      number(await rows.nth(index).locator(`[data-label="${label}"] > span`).first().innerText());
+    assert.equal(await figure('wrong leader'), policy.measures.wrong_leader_requests.median);
+    const share = policy.clients.fault.availability_per_million.median / 1e4;
+    assert.ok(Math.abs(await figure('available') - share) < 0.06, `clients' availability ${share}`);
   }
 }
 
@@ -121,7 +134,7 @@ export async function checkPolicies(page, names) {
     assert.match(await page.locator('.policy-name').innerText(), new RegExp(`^${escaped(name)},`));
     assert.equal(await page.locator('.compare tr.chosen').getAttribute('data-policy'), name);
   }
-  await page.locator('.compare tbody tr').nth(1).getByRole('button').click();
+  await page.locator('.compare:not(.clients) tbody tr').nth(1).getByRole('button').click();
   assert.match(await page.locator('.policy-name').innerText(), new RegExp(`^${escaped(names[1])},`));
   await page.locator('.segmented button').first().click();
 }

@@ -73,6 +73,7 @@ const kS10 = {
 async function use(page, printed) {
   await checks.checkTexts(page, kS10);
   await checks.checkTable(page, printed[0]);
+  await checks.checkClients(page, printed[0]);
   await checks.checkLanes(page, kS10);
   await checks.checkCharts(page);
   await checks.checkSlider(page, kS10);

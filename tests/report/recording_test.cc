@@ -128,6 +128,27 @@ TEST(Recording, LinksSayWhatWasDoneToThem) {
   EXPECT_EQ(run.recording.links[1].state, LinkState::kWhole);
 }
 
+/// No engine sees what happens to a client's links; the record tells it all the same, in its place.
+TEST(Recording, CutsOfClientsAreInTheRecord) {
+  const Recorded run = record("s13", "vouch", 1);
+  std::vector<std::string> texts;
+  sim::TrueTime before = sim::kStart;
+  for (const RecordLine& line : run.recording.lines) {
+    EXPECT_LE(before, line.at);
+    before = line.at;
+    if (line.kind == "fault_cut" || line.kind == "fault_heal") texts.push_back(line.text);
+  }
+  ASSERT_EQ(texts.size(), 2U);
+  EXPECT_EQ(texts[0],
+            "link c0 -> n0 is cut; link n0 -> c0 is cut; link c1 -> n0 is cut; link n0 -> c1 is "
+            "cut");
+  EXPECT_EQ(texts[1].rfind("link c0 -> n0 is whole again; ", 0), 0U) << texts[1];
+  const Recorded many = record("front_ends_of_two_zones", "vouch", 1);
+  EXPECT_TRUE(std::any_of(
+      many.recording.lines.begin(), many.recording.lines.end(),
+      [](const RecordLine& line) { return line.text.find("; and so do ") != std::string::npos; }));
+}
+
 TEST(Recording, WhatIsWrongWithANodeHasASpan) {
   const Recorded run = record("worker_hung", "vouch", 1);
   std::size_t troubles = 0;

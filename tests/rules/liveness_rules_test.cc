@@ -4,28 +4,35 @@
 #include <gtest/gtest.h>
 
 #include "tests/rules/rule_runs.h"
+#include "tests/support/sample.h"
 
 namespace vouch::testing {
 namespace {
 
 using namespace std::chrono_literals;
 
-/// Every graph of three replicas, for ten seconds each, and what the atlas found.
-sim::AtlasSummary atlas_of_three() {
-  const sim::PolicySettings settings{.replicas = 3};
+/// Every graph of `replicas`, for ten seconds each, and what the atlas found.
+sim::AtlasSummary atlas_of(std::size_t replicas, std::uint64_t seed = 1) {
+  const sim::PolicySettings settings{.replicas = replicas};
   const auto protocol = sim::make_policy("vouch", settings);
   sim::AtlasOptions options;
-  options.replicas = 3;
+  options.replicas = replicas;
   options.graph_for = 10s;
   options.heal_for = 5s;
+  options.run.seed = seed;
   options.run.liveness_bound = sim::liveness_bound(settings.vouch);
   options.run.consent_limit = sim::consent_limit(settings.vouch);
   return sim::run_atlas(**protocol, options);
 }
 
 TEST(Rule, L1_ALeaderWithItsMajorityIsNeverDisturbed) {
-  const sim::AtlasSummary summary = atlas_of_three();
-  EXPECT_EQ(summary.kept, 28U);
+  for (std::uint64_t seed = 1; seed <= sampled(10); ++seed) {
+    const sim::AtlasSummary summary = atlas_of(3, seed);
+    EXPECT_EQ(summary.kept, 28U);
+    EXPECT_EQ(summary.deposed, 0U) << "seed " << seed;
+  }
+  const sim::AtlasSummary summary = atlas_of(4);
+  EXPECT_EQ(summary.kept, 640U);
   EXPECT_EQ(summary.deposed, 0U);
   // And in five: one follower after the other loses the leader, in one direction and in both.
   for (int direction = 0; direction < 3; ++direction) {
@@ -43,7 +50,7 @@ TEST(Rule, L1_ALeaderWithItsMajorityIsNeverDisturbed) {
 
 // The naive veto is stuck here: the hub reaches the leader and is asked by everybody.
 TEST(Rule, L2_AStableLeaderWhereOneCanLead) {
-  const sim::AtlasSummary summary = atlas_of_three();
+  const sim::AtlasSummary summary = atlas_of(3);
   EXPECT_EQ(summary.recoverable, 9U);
   EXPECT_EQ(summary.stuck, 0U);
   EXPECT_EQ(summary.churning, 0U);

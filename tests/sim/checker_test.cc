@@ -124,6 +124,28 @@ TEST(Checker, FindsTwoLeadershipsOfOneTerm) {
   EXPECT_EQ(rules(violations), "S6 ");
 }
 
+/// The first node is elected at 100 ms at term 4 and leads from 300 ms; the second is elected at
+/// 200 ms at term 5 and leads from `later`.
+std::string two_leaderships(Duration later) {
+  return rules(check([later](ToyReplica& replica, const ToyEvent& event, Context& context) {
+    const bool is_first = replica.self == NodeId{1};
+    if (replica.self == NodeId{3}) return kNever;
+    if (event.kind == Kind::kStarted) return context.now() + (is_first ? 100ms : 200ms);
+    const Term term{is_first ? 4U : 5U};
+    if (replica.seen.size() == 2) {
+      context.note({.kind = NoteKind::kElected, .term = term, .node = replica.self});
+      return context.now() + (is_first ? 200ms : later - 200ms);
+    }
+    replica.reported = {Role::kLeader, term, replica.self, context.now() + 10ms};
+    return kNever;
+  }));
+}
+
+TEST(Checker, OrdersLeadershipsByWhenTheyBegin) {
+  EXPECT_EQ(two_leaderships(250ms), "S6 ") << "term 4 leads after term 5";
+  EXPECT_EQ(two_leaderships(400ms), "") << "term 5 waits until term 4 has led";
+}
+
 /// Three replicas of which the first leads from the start; `change` says who does what at 2 s.
 std::string judge(const std::function<void(ToyReplica&, Context&)>& change,
                   const std::function<void(Engine&)>& fault) {
@@ -163,6 +185,52 @@ TEST(Liveness, FindsADisturbedLeader) {
   EXPECT_EQ(judge(nothing, cut_one), "");
   EXPECT_EQ(judge(second_campaigns, cut_one), "L1 ");
   EXPECT_EQ(judge(second_campaigns, [](Engine&) {}), "L6 ");
+}
+
+/// A disk stalls from 2 to 6 s. At 6.1 s the second node campaigns, and leads 0.1 s later; if
+/// `elects_meanwhile`, somebody was elected during the stall too.
+std::string judge_after_stall(bool elects_meanwhile) {
+  const ToyProtocol protocol([&](ToyReplica& replica, const ToyEvent&, Context& context) {
+    const bool is_first = replica.self == NodeId{1};
+    const bool is_second = replica.self == NodeId{2};
+    switch (replica.seen.size()) {
+      case 1:
+        if (is_first) replica.reported = {Role::kLeader, Term{1}, NodeId{1}, kNever};
+        return context.now() + 2500ms;
+      case 2:
+        if (is_second && elects_meanwhile) {
+          context.note({.kind = NoteKind::kElected, .term = Term{2}, .node = NodeId{1}});
+        }
+        return context.now() + 3600ms;
+      case 3:
+        if (is_first) replica.reported = {};
+        if (is_second) campaign(replica, context);
+        return context.now() + 100ms;
+      default:
+        if (is_second) replica.reported = {Role::kLeader, Term{3}, NodeId{2}, kNever};
+        return kNever;
+    }
+  });
+  Measures measures;
+  Checker checker({});
+  Liveness liveness(measures, checker, 1s);
+  Engine engine(protocol, {.replicas = 3});
+  engine.observe(measures);
+  engine.observe(liveness);
+  engine.start();
+  engine.run_until(kStart + 2s);
+  liveness.begin(engine);
+  engine.set_disk_stalled(2, true);
+  engine.run_until(kStart + 6s);
+  engine.set_disk_stalled(2, false);
+  engine.run_until(kStart + 10s);
+  liveness.finish(engine);
+  return rules(checker.violations());
+}
+
+TEST(Liveness, ALeaderThatWasElectedWhileWorkStoodStillMayGo) {
+  EXPECT_EQ(judge_after_stall(false), "L6 ");
+  EXPECT_EQ(judge_after_stall(true), "");
 }
 
 TEST(Liveness, FindsAGroupThatIsStuck) {

@@ -2,6 +2,7 @@
 
 #include <fstream>
 #include <nlohmann/json.hpp>
+#include <regex>
 #include <set>
 #include <string>
 #include <utility>
@@ -89,6 +90,12 @@ TEST(ScenarioReader, NamesFileLineFieldRuleAndValue) {
        "f.json:10: expect.vouch.elections.max: is missing, and min too"},
       {"\"expect\": {\"vouch\"", "\"expect\": {\"paxos\"",
        "f.json:10: expect.paxos: unknown policy"},
+      {"\"expect\": {\"vouch\"", "\"expect\": {\"raft,paxos\"",
+       "f.json:10: expect.raft,paxos: unknown policy 'paxos'"},
+      {"\"expect\": {\"vouch\"", "\"expect\": {\"raft,\"",
+       "f.json:10: expect.raft,: unknown policy ''"},
+      {"\"expect\": {\"vouch\"", "\"expect\": {\"raft,vouch,raft\"",
+       "f.json:10: expect.raft,vouch,raft: must name a policy once, 'raft' comes twice"},
       {"\"final_leader\": [0]", "\"final_leader\": [0, 0]",
        "f.json:10: expect.vouch.final_leader[1]: must be a node in [0, 2], each once, is 0"},
   };
@@ -334,6 +341,41 @@ std::set<std::string> properties_of(const nlohmann::json& object) {
   return names;
 }
 
+TEST(ScenarioReader, PoliciesOfOneKindMayShareAnExpectation) {
+  const auto scenario =
+      read_scenario(with("\"expect\": {\"vouch\"", "\"expect\": {\"vouch,raft\""), "f.json");
+  ASSERT_TRUE(scenario) << scenario.error().message;
+  for (const char* policy : {"vouch", "raft"}) {
+    const Expectation* const expected = scenario->expected_of(policy);
+    ASSERT_NE(expected, nullptr) << policy;
+    EXPECT_EQ(expected->policy, policy);
+    EXPECT_EQ(expected->bounds.size(), scenario->expected_of("vouch")->bounds.size());
+    EXPECT_EQ(expected->final_leader, sim::node_bit(0));
+  }
+  EXPECT_EQ(scenario->expected_of("sentinel"), nullptr);
+}
+
+TEST(ScenarioReader, ADiagnosisHasAKnownCodeAndKnownKeys) {
+  const auto with_diagnosis = [](const std::string& diagnosis) {
+    return with("\"expect\": {\"vouch\": {",
+                "\"expect\": {\"vouch\": {\"diagnosis\": [" + diagnosis + "], ");
+  };
+  const auto scenario = read_scenario(
+      with_diagnosis(R"({"code": "hub_only", "culprit": "1", "after_ms": 5, "optional": true})"),
+      "f.json");
+  ASSERT_TRUE(scenario) << scenario.error().message;
+  const Expectation* const expected = scenario->expected_of("vouch");
+  ASSERT_TRUE(expected != nullptr && expected->diagnosis && expected->diagnosis->size() == 1);
+  EXPECT_EQ(expected->diagnosis->front().code, "hub_only");
+  EXPECT_EQ(expected->diagnosis->front().within, std::chrono::seconds(2));
+  EXPECT_TRUE(expected->diagnosis->front().is_optional);
+  EXPECT_NE(error_of(with_diagnosis(R"({"code": "broken"})"))
+                .find("diagnosis[0].code: must be a kind of diagnosis"),
+            std::string::npos);
+  EXPECT_NE(error_of(with_diagnosis(R"({"code": "isolated", "who": 1})")).find("unknown key"),
+            std::string::npos);
+}
+
 // The published schema and the reader must not drift apart.
 TEST(ScenarioSchema, KnowsTheSameKeysAsTheReader) {
   std::ifstream file(VOUCH_SOURCE_DIR "/docs/scenario.schema.json");
@@ -354,10 +396,16 @@ TEST(ScenarioSchema, KnowsTheSameKeysAsTheReader) {
   for (std::uint8_t i = 0; i < kMeasureCount; ++i) {
     EXPECT_EQ(measures.erase(std::string(to_string(static_cast<Measure>(i)))), 1U);
   }
-  EXPECT_EQ(measures, (std::set<std::string>{"final_leader", "leader_at_heal"}));
+  EXPECT_EQ(measures, (std::set<std::string>{"diagnosis", "final_leader", "leader_at_heal"}));
   const auto& policies = schema.at("properties").at("expect");
-  EXPECT_EQ(properties_of(policies),
-            std::set<std::string>(sim::policy_names().begin(), sim::policy_names().end()));
+  ASSERT_EQ(policies.at("patternProperties").size(), 1U);
+  const std::regex is_policy(policies.at("patternProperties").begin().key());
+  for (const std::string_view name : sim::policy_names()) {
+    EXPECT_TRUE(std::regex_match(std::string(name), is_policy)) << name;
+    EXPECT_FALSE(std::regex_match(std::string(name) + "s", is_policy)) << name;
+    if (name == "vouch") continue;
+    EXPECT_TRUE(std::regex_match("raft," + std::string(name), is_policy)) << name;
+  }
   std::set<std::string> operations;
   for (const auto& event : schema.at("$defs").at("event").at("oneOf")) {
     for (const auto& name : event.at("properties").at("op").at("enum"))

@@ -2,6 +2,7 @@
 
 #include <string>
 
+#include "vouch/quorum_check/profile.h"
 #include "vouch/scenario/scenario.h"
 #include "vouch/sim/swarm.h"
 
@@ -71,6 +72,25 @@ TEST(ScenarioWriter, KeepsWhatASwarmDraws) {
     EXPECT_EQ(a.detector.safety_margin, b.detector.safety_margin);
     EXPECT_EQ(a.promise(), b.promise());
     EXPECT_EQ(run_options(again, "vouch", seed).liveness_bound, swarm.liveness_bound);
+  }
+}
+
+TEST(ScenarioWriter, KeepsAProfile) {
+  for (const Profile profile : kProfiles) {
+    Scenario scenario;
+    scenario.name = "t";
+    scenario.title = "t";
+    scenario.plan.end = sim::kStart + std::chrono::seconds(1);
+    apply_profile(profile, scenario.settings.vouch);
+    scenario.settings.vouch.lease += std::chrono::milliseconds(7);
+    scenario.settings.raft.heartbeat_interval = scenario.settings.vouch.heartbeat_interval;
+    const Scenario again = expect_round_trip(scenario);
+    const MonitorConfig& a = scenario.settings.vouch;
+    const MonitorConfig& b = again.settings.vouch;
+    EXPECT_EQ(a.lease, b.lease);
+    EXPECT_EQ(a.guard, b.guard);
+    EXPECT_EQ(a.hold_off, b.hold_off);
+    EXPECT_EQ(a.round_trip, b.round_trip);
   }
 }
 

@@ -16,4 +16,10 @@ namespace vouch::testing {
   return one_in <= 1 ? all : (all + one_in - 1) / one_in;
 }
 
+/// The step by which to go through a range, so that one in VOUCH_SAMPLE is visited.
+[[nodiscard]] inline std::uint64_t sample_step() {
+  constexpr std::uint64_t kMany = 1'000'000;
+  return kMany / sampled(kMany);
+}
+
 }  // namespace vouch::testing

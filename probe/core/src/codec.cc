@@ -43,6 +43,14 @@ void fields(Wire& wire, M& m) {
   wire.flags(m.hears, m.is_heard);
 }
 
+template <typename Wire, Either<LinkReport> M>
+void fields(Wire& wire, M& m) {
+  wire.bits(m.flags, kLinkFlagBits);
+  wire.number(m.lost);
+  wire.number(m.latency);
+  wire.number(m.silence);
+}
+
 template <typename Wire, Either<GroupRecord> M>
 void fields(Wire& wire, M& m) {
   wire.number(m.group);
@@ -73,6 +81,13 @@ void fields(Wire& wire, M& m) {
     fields(wire, m.reports[i]);
   for (std::size_t i = 0; i < m.group_count; ++i)
     fields(wire, m.groups[i]);
+  // What is known of the links: behind everything that decisions rest on.
+  wire.flags(m.limps, m.stuck);
+  wire.number(m.padded_behind);
+  for (std::size_t i = 0; i < m.report_count; ++i) {
+    wire.number(m.reports[i].unheard);
+    fields(wire, m.reports[i].link);
+  }
   if (m.padded) wire.padding();
 }
 
@@ -96,12 +111,16 @@ void fields(Wire& wire, M& m) {
   wire.number(m.echo);
   wire.number(m.promised);
   wire.number(m.echo_padded);
-  wire.flags(m.sick, m.padded);
+  wire.flags(m.sick, m.padded, m.limps, m.stuck);
+  wire.number(m.padded_behind);
   wire.number(m.lease_floor);
   fields(wire, m.digest);
   wire.count(m.report_count, m.reports.size());
-  for (std::size_t i = 0; i < m.report_count; ++i)
+  for (std::size_t i = 0; i < m.report_count; ++i) {
     fields(wire, m.reports[i]);
+    wire.number(m.reports[i].unheard);
+    fields(wire, m.reports[i].link);
+  }
   if (m.padded) wire.padding();
 }
 

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <string>
 
+#include "vouch/host/election_lint.h"
+
 namespace vouch::host {
 namespace {
 
@@ -53,6 +55,9 @@ Status validate(const ElectionConfig& config, const MonitorConfig& monitor) {
     return bad("retry_interval must be above 0 and at most vote_window (" +
                in_ms(config.vote_window) + "), not " + in_ms(config.retry_interval));
   }
+  for (const LintRow& row : lint(config, monitor)) {
+    if (row.judgement() == Judgement::kUnsafe) return bad(row.message());
+  }
   for (auto ballot = config.ballots.begin(); ballot != config.ballots.end(); ++ballot) {
     const std::string name = "group " + std::to_string(ballot->group.value());
     const auto is_same = [&](const auto& other) { return other.group == ballot->group; };
@@ -78,7 +83,9 @@ BuiltinElection::BuiltinElection(const MonitorConfig& monitor, const ElectionCon
       self_{monitor.self, monitor.incarnation},
       lease_mode_(monitor.lease_mode),
       retry_interval_(config.retry_interval),
-      vote_window_(config.vote_window),
+      // Votes support a lease that counts from the first request. A majority that is complete only
+      // after it would name a leader that cannot lead, maybe after one of a newer term (rule S6).
+      vote_window_(std::min(config.vote_window, monitor.lease)),
       out_(monitor.groups.size() * (monitor.peers.size() + 4)) {
   for (const GroupConfig& group : monitor.groups) {
     VOUCH_ASSERT(race_count_ < races_.size());

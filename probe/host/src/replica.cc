@@ -14,7 +14,7 @@ Result<Replica> Replica::create(ReplicaConfig config, Instant now, Rng rng) {
   if (!monitor) return monitor.error();
   Result<BuiltinElection> election = BuiltinElection::create(config.monitor, config.election);
   if (!election) return election.error();
-  return Replica(*std::move(monitor), *std::move(election));
+  return Replica(*std::move(monitor), *std::move(election), config.follows_advice);
 }
 
 }  // namespace vouch::host

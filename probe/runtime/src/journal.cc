@@ -3,26 +3,14 @@
 #include <chrono>
 #include <cstdio>
 #include <ctime>
+#include <variant>
+
+#include "vouch/quorum_check/diagnosis_text.h"
 
 namespace vouch::runtime {
 namespace {
 
 using Json = nlohmann::ordered_json;
-
-std::string wall_clock() {
-  using std::chrono::system_clock;
-  const auto now = system_clock::now();
-  const std::time_t seconds = system_clock::to_time_t(now);
-  const auto millis =
-      std::chrono::duration_cast<std::chrono::milliseconds>(now.time_since_epoch()).count() % 1000;
-  std::tm parts{};
-  gmtime_r(&seconds, &parts);
-  char text[96];
-  std::snprintf(text, sizeof text, "%04d-%02d-%02dT%02d:%02d:%02d.%03dZ", parts.tm_year + 1900,
-                parts.tm_mon + 1, parts.tm_mday, parts.tm_hour, parts.tm_min, parts.tm_sec,
-                static_cast<int>(millis));
-  return text;
-}
 
 Json ids(const NodeList& nodes) {
   Json list = Json::array();
@@ -39,6 +27,21 @@ Json until_ms(Instant now, Instant at) {
 
 }  // namespace
 
+std::string wall_clock() {
+  using std::chrono::system_clock;
+  const auto now = system_clock::now();
+  const std::time_t seconds = system_clock::to_time_t(now);
+  const auto millis =
+      std::chrono::duration_cast<std::chrono::milliseconds>(now.time_since_epoch()).count() % 1000;
+  std::tm parts{};
+  gmtime_r(&seconds, &parts);
+  char text[96];
+  std::snprintf(text, sizeof text, "%04d-%02d-%02dT%02d:%02d:%02d.%03dZ", parts.tm_year + 1900,
+                parts.tm_mon + 1, parts.tm_mday, parts.tm_hour, parts.tm_min, parts.tm_sec,
+                static_cast<int>(millis));
+  return text;
+}
+
 double to_ms(Duration duration) {
   return static_cast<double>(duration.count() / 1000) / 1000.0;
 }
@@ -54,22 +57,19 @@ void Journal::note(Instant now, std::string_view event, const nlohmann::ordered_
   sink_(line.dump());
 }
 
-void Journal::write(Instant now, const Decision& d) {
-  note(now, "decision",
-       {{"group", d.group.value()},
-        {"verdict", to_string(d.verdict)},
-        {"subject", d.subject.value()},
-        {"term", d.term.value()},
-        {"round", d.round.value()},
-        {"attempt", d.attempt},
-        {"answers", d.answers},
-        {"consents", d.consents},
-        {"quorum", d.quorum},
-        {"until_ms", until_ms(now, d.until)},
-        {"best", d.best.value()},
-        {"via", ids(d.via)},
-        {"with_quorum", ids(d.with_quorum)},
-        {"with_log", ids(d.with_log)}});
+void Journal::record(const record::Line& line) {
+  if (std::holds_alternative<record::DecisionCase>(line.what) ||
+      std::holds_alternative<record::StandDownCase>(line.what)) {
+    recorded_.push_back(record::write(line));
+  } else {
+    sink_(record::write(line));
+  }
+}
+
+void Journal::write_recorded() {
+  if (recorded_.empty()) return;
+  sink_(recorded_.front());
+  recorded_.pop_front();
 }
 
 void Journal::write(Instant now, const Campaign& c) {
@@ -78,11 +78,6 @@ void Journal::write(Instant now, const Campaign& c) {
         {"after_term", c.after.value()},
         {"round", c.round.value()},
         {"valid_ms", until_ms(now, c.valid_until)}});
-}
-
-void Journal::write(Instant now, const StandDown& s) {
-  note(now, "stand_down",
-       {{"group", s.group.value()}, {"term", s.term.value()}, {"reason", to_string(s.reason)}});
 }
 
 void Journal::write(Instant now, const Vouched& v) {
@@ -108,6 +103,26 @@ void Journal::write(Instant now, const SuppressAlert& a) {
   note(
       now, "suppress_alert",
       {{"group", a.group.value()}, {"leader", a.leader.value()}, {"lasting_ms", to_ms(a.lasting)}});
+}
+
+void Journal::write(Instant now, const Diagnosis& d) {
+  const auto name_of = [](NodeId node) { return std::to_string(node.value()); };
+  note(now, "diagnosis",
+       {{"diagnosis", to_string(d.kind)},
+        {"change", to_string(d.change)},
+        {"culprit", culprit_text(d, name_of)},
+        {"others", ids(d.others)},
+        {"witnesses", ids(d.witnesses)},
+        {"lost_per_mille", d.lost_per_mille},
+        {"since_ms", to_ms(now - d.since)}});
+}
+
+void Journal::write(Instant now, const TransferAdvice& a) {
+  note(now, "transfer_advice",
+       {{"group", a.group.value()},
+        {"term", a.term.value()},
+        {"to", a.to.value()},
+        {"reason", to_string(a.reason)}});
 }
 
 void Journal::write(Instant now, const Elected& e) {

@@ -53,7 +53,14 @@ Node::Impl::Impl(const NodeConfig& config, StateStore store, host::Replica repli
       replica_(std::move(replica)),
       transport_(io_, transport_peers(config), rng),
       journal_(config.replica.monitor.self, std::move(log)),
-      cluster_(cluster_hash(config.cluster)) {}
+      decisions_(
+          [](NodeId node, Instant) {
+            return record::Stamp{.node = node, .wall = wall_clock(), .run = {}, .sim_ns = {}};
+          },
+          [this](const record::Line& line) { journal_.record(line); }),
+      cluster_(cluster_hash(config.cluster)) {
+  replica_.set_recorder(&decisions_);
+}
 
 Status Node::Impl::open(std::optional<int> bound_socket) {
   const Endpoint listen = *parse_endpoint(config_.listen);

@@ -10,6 +10,7 @@
 
 #include "address.h"
 #include "json_reader.h"
+#include "vouch/host/election_lint.h"
 
 namespace vouch::runtime {
 namespace {
@@ -102,6 +103,18 @@ void read_groups(JsonObject& root, JsonProblem& problem, MonitorConfig& monitor)
   }
 }
 
+/// Sets all knobs to those of the profile that the file names, if it names one.
+void read_profile(JsonObject& root, JsonProblem& problem, NodeConfig& config) {
+  if (!root.has("profile")) return static_cast<void>(root.text("profile", ""));
+  const Profile profile =
+      choice(root, "profile", problem,
+             {{"lan", Profile::kLan}, {"multi-az", Profile::kMultiAz}, {"wan", Profile::kWan}},
+             Profile::kLan);
+  config.profile = profile;
+  apply_profile(profile, config.replica.monitor);
+  host::apply_profile(profile, config.replica.election);
+}
+
 void read_detector(JsonObject object, JsonProblem& problem, DetectorConfig& detector) {
   detector.kind = choice(object, "kind", problem,
                          {{"fixed", DetectorKind::kFixedTimeout},
@@ -122,6 +135,8 @@ void read_times(JsonObject& root, JsonProblem& problem, MonitorConfig& monitor) 
   monitor.heartbeat_interval =
       root.milliseconds("heartbeat_interval_ms", monitor.heartbeat_interval);
   monitor.lease = root.milliseconds("lease_ms", monitor.lease);
+  monitor.follower_lease = root.milliseconds("follower_lease_ms", monitor.follower_lease);
+  monitor.round_trip = root.milliseconds("round_trip_ms", monitor.round_trip);
   monitor.clock_drift_ppm = static_cast<std::uint32_t>(
       root.number("clock_drift_ppm", 0, 100'000, monitor.clock_drift_ppm));
   monitor.guard = root.milliseconds("guard_ms", monitor.guard);
@@ -133,6 +148,7 @@ void read_times(JsonObject& root, JsonProblem& problem, MonitorConfig& monitor) 
   monitor.worker_interval = root.milliseconds("worker_interval_ms", monitor.worker_interval);
   monitor.hold_off = root.milliseconds("hold_off_ms", monitor.hold_off);
   monitor.stall_window = root.milliseconds("stall_window_ms", monitor.stall_window);
+  monitor.transfer_cooldown = root.milliseconds("transfer_cooldown_ms", monitor.transfer_cooldown);
   monitor.padded_every =
       static_cast<std::uint32_t>(root.number("padded_every", 0, 1000, monitor.padded_every));
   monitor.lease_mode = choice(root, "lease_mode", problem,
@@ -153,11 +169,14 @@ std::filesystem::path read_path(const std::string& text, const std::filesystem::
 /// "lease: in [1 ms, 1 h], but ..." -> "/lease_ms: ...": the core names its own field, the file has
 /// a key for it.
 std::string with_pointer(const std::string& message) {
-  const std::size_t colon = message.find(": ");
-  std::string field = message.substr(0, colon);
+  // Those of a detector read "detector.timeout must be above 0 ...".
+  const std::size_t end = std::min(message.find_first_of(": "), message.size());
+  std::string field = message.substr(0, end);
   if (field == "self") field = "node_id";
   std::replace(field.begin(), field.end(), '.', '/');
   const char* in_milliseconds[] = {"lease",
+                                   "follower_lease",
+                                   "round_trip",
                                    "heartbeat_interval",
                                    "guard",
                                    "confirm_interval",
@@ -168,6 +187,7 @@ std::string with_pointer(const std::string& message) {
                                    "worker_interval",
                                    "hold_off",
                                    "stall_window",
+                                   "transfer_cooldown",
                                    "detector/timeout",
                                    "detector/safety_margin",
                                    "detector/stddev_min",
@@ -175,12 +195,23 @@ std::string with_pointer(const std::string& message) {
   for (const char* name : in_milliseconds) {
     if (field == name) field += "_ms";
   }
-  return "/" + field + message.substr(colon);
+  return "/" + field + message.substr(end);
+}
+
+Status check_knobs(const MonitorConfig& config, NodeCheck check) {
+  if (check == NodeCheck::kAll) return validate(config);
+  if (Status members = validate_members(config); !members) return members;
+  DetectorConfig detector = config.detector;
+  // Whether this one is in its range is shown by the linter.
+  detector.heartbeat_interval = DetectorConfig{}.heartbeat_interval;
+  Status checked = validate(detector);
+  return checked ? checked : Error{Errc::kBadConfig, "detector." + checked.error().message};
 }
 
 }  // namespace
 
-Result<NodeConfig> parse_node_config(std::string_view text, const std::filesystem::path& folder) {
+Result<NodeConfig> parse_node_config(std::string_view text, const std::filesystem::path& folder,
+                                     NodeCheck check) {
   Result<Json> json = parse_json(text);
   if (!json) return Error{Errc::kBadConfig, json.error().message};
   JsonProblem problem;
@@ -194,6 +225,7 @@ Result<NodeConfig> parse_node_config(std::string_view text, const std::filesyste
   config.listen = root.text("listen");
   if (!problem.found()) read_peers(root, problem, config);
   read_groups(root, problem, monitor);
+  read_profile(root, problem, config);
   read_times(root, problem, monitor);
   read_detector(root.object("detector"), problem, monitor.detector);
   read_election(root.object("election"), config.replica.election);
@@ -213,22 +245,23 @@ Result<NodeConfig> parse_node_config(std::string_view text, const std::filesyste
   // The state file brings the incarnation; any value satisfies the check of the rest.
   MonitorConfig checked = monitor;
   checked.incarnation = Incarnation{1};
-  if (Status valid = validate(checked); !valid) {
+  if (Status valid = check_knobs(checked, check); !valid) {
     return Error{Errc::kBadConfig, with_pointer(valid.error().message)};
   }
+  if (check == NodeCheck::kMembers) return config;
   if (Status valid = host::validate(config.replica.election, checked); !valid) {
     return Error{Errc::kBadConfig, "/election: " + valid.error().message};
   }
   return config;
 }
 
-Result<NodeConfig> load_node_config(const std::filesystem::path& file) {
+Result<NodeConfig> load_node_config(const std::filesystem::path& file, NodeCheck check) {
   std::ifstream stream(file, std::ios::binary);
   if (!stream) {
     return Error{Errc::kBadConfig, file.string() + ": cannot be read"};
   }
   const std::string text{std::istreambuf_iterator<char>(stream), {}};
-  Result<NodeConfig> config = parse_node_config(text, file.parent_path());
+  Result<NodeConfig> config = parse_node_config(text, file.parent_path(), check);
   if (!config) return Error{Errc::kBadConfig, file.string() + ": " + config.error().message};
   return config;
 }

@@ -15,6 +15,7 @@
 #include "transport.h"
 #include "vouch/host/replica.h"
 #include "vouch/probe/wire.h"
+#include "vouch/record/line_writer.h"
 #include "vouch/runtime/node.h"
 
 namespace vouch::runtime {
@@ -60,6 +61,7 @@ class Node::Impl {
   std::optional<boost::asio::signal_set> signals_;
   std::unique_ptr<ControlServer> control_;
   Journal journal_;
+  record::LineWriter decisions_;
   ClusterHash cluster_;
   DropCounters dropped_;
   Instant timer_at_ = kNever;  ///< When the timer will fire.

@@ -136,12 +136,16 @@ Json json_of(const PolicyReport& policy, std::size_t replicas) {
       values.push_back(scenario::value_of(measure, result, replicas));
     }
   }
+  Json available = Json::array();
+  for (const sim::RunResult& result : policy.results)
+    available.push_back(result.clients_during.availability_per_million());
   Json violations = Json::array();
   for (const sim::RunResult& result : policy.results)
     violations.push_back(result.violation_count);
   return {{"name", policy.policy},         {"first_seed", policy.first_seed},
           {"runs", policy.results.size()}, {"is_expected", policy.is_expected},
-          {"misses", policy.misses},       {"measures", measures},
+          {"is_judged", policy.is_judged}, {"misses", policy.misses},
+          {"measures", measures},          {"clients_available_per_million", available},
           {"violations", violations},      {"recording", json_of(policy.recording)}};
 }
 
@@ -154,6 +158,7 @@ Json json_of(const ScenarioReport& report) {
           {"title", scenario.title},
           {"note", scenario.note},
           {"replicas", scenario.plan.replicas},
+          {"clients", scenario.plan.clients.count},
           {"initial_leader", scenario.plan.initial_leader},
           {"fault_from", microseconds(scenario.plan.fault_from)},
           {"fault_until", microseconds(scenario.plan.fault_until)},

@@ -1,6 +1,7 @@
 #include "vouch/report/recording.h"
 
 #include <algorithm>
+#include <iterator>
 #include <utility>
 
 #include "vouch/report/words.h"
@@ -82,6 +83,7 @@ Recorder::Recorder(const sim::Plan& plan, const Options& options)
     : options_(options),
       lanes_(*this),
       last_line_(plan.replicas),
+      client_faults_(plan.clients.faults),
       initial_link_(plan.link),
       links_(plan.replicas * plan.replicas, plan.link) {
   recording_.replicas = plan.replicas;
@@ -240,8 +242,43 @@ void Recorder::add_line(RecordLine line) {
   }
 }
 
+/// One line for all links to which the same happens at the same time: a zone that is cut off has
+/// many.
+void Recorder::add_client_faults() {
+  constexpr std::size_t kLinksNamed = 6;
+  std::vector<RecordLine> lines;
+  for (std::size_t first = 0, next = 0; first < client_faults_.size(); first = next) {
+    const sim::TimedFault& fault = client_faults_[first];
+    while (next < client_faults_.size() && client_faults_[next].at == fault.at &&
+           client_faults_[next].fault.kind == fault.fault.kind &&
+           client_faults_[next].fault.value == fault.fault.value) {
+      ++next;
+    }
+    if (fault.at > recording_.end) break;
+    std::string text;
+    for (std::size_t i = first; i < std::min(next, first + kLinksNamed); ++i)
+      text += (text.empty() ? "" : "; ") + sentence(client_faults_[i].fault);
+    if (next - first > kLinksNamed) {
+      text += "; and so do " + std::to_string(next - first - kLinksNamed) + " more";
+    }
+    lines.push_back({.at = fault.at,
+                     .node = std::nullopt,
+                     .kind = scenario::event_name(fault.fault.kind),
+                     .word = {},
+                     .text = text,
+                     .last_at = fault.at});
+  }
+  std::vector<RecordLine>& all = recording_.lines;
+  const auto middle = static_cast<std::ptrdiff_t>(lines.size());
+  all.insert(all.begin(), std::make_move_iterator(lines.begin()),
+             std::make_move_iterator(lines.end()));
+  std::inplace_merge(all.begin(), all.begin() + middle, all.end(),
+                     [](const RecordLine& a, const RecordLine& b) { return a.at < b.at; });
+}
+
 Recording Recorder::finish() {
   lanes_.finish(recording_.end);
+  add_client_faults();
   for (NodeLane& lane : recording_.nodes) {
     for (TroubleSpan& trouble : lane.troubles)
       trouble.span.until = std::min(trouble.span.until, recording_.end);

@@ -2,7 +2,10 @@
 
 #include <algorithm>
 
+#include "vouch/quorum_check/action.h"
+#include "vouch/quorum_check/diagnosis_text.h"
 #include "vouch/scenario/trace.h"
+#include "vouch/sim/clients.h"
 
 namespace vouch::report {
 namespace {
@@ -198,9 +201,18 @@ std::string node_sentence(const sim::Fault& fault) {
   return "";
 }
 
+std::string diagnosis(const sim::Note& note) {
+  if (note.diagnosis == nullptr) return "diagnoses " + spaced(note.word);
+  const bool is_raised = note.diagnosis->change == DiagnosisChange::kRaised;
+  const auto name_of = [](NodeId node) { return node_name(node); };
+  return (is_raised ? "diagnoses " : "finds no more ") + spaced(note.word) + ": " +
+         culprit_text(*note.diagnosis, name_of);
+}
+
 }  // namespace
 
 std::string node_name(sim::NodeIndex node) {
+  if (sim::is_client(node)) return "c" + std::to_string(node - sim::kFirstClient);
   return "n" + std::to_string(node);
 }
 
@@ -233,6 +245,10 @@ std::string sentence(const sim::Engine& engine, sim::NodeIndex node, const sim::
       return "suspects " + node_name(note.node);
     case sim::NoteKind::kTrusts:
       return "trusts " + node_name(note.node) + " again";
+    case sim::NoteKind::kDiagnosis:
+      return diagnosis(note);
+    case sim::NoteKind::kAdvice:
+      return "advises to hand over to " + node_name(note.node) + ": it is " + spaced(note.word);
     case sim::NoteKind::kOther:
       return other(engine, node, note);
   }

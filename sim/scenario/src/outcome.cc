@@ -2,6 +2,7 @@
 #include <bit>
 #include <string>
 
+#include "diagnosis.h"
 #include "vouch/scenario/scenario.h"
 
 namespace vouch::scenario {
@@ -82,6 +83,8 @@ std::string_view to_string(Measure measure) {
       return "wrong_leader_requests";
     case Measure::kNotLeaderRequests:
       return "not_leader_requests";
+    case Measure::kTransfersAdvised:
+      return "transfers_advised";
   }
   return "unknown";
 }
@@ -115,6 +118,8 @@ std::int64_t value_of(Measure measure, const sim::RunResult& result, std::size_t
           milliseconds_of(during.length) * static_cast<std::int64_t>(replicas);
       return node_ms == 0 ? 0 : static_cast<std::int64_t>(during.messages) * 1000 / node_ms;
     }
+    case Measure::kTransfersAdvised:
+      return static_cast<std::int64_t>(result.advices.size());
     case Measure::kClientUnavailable:
     case Measure::kClientUnavailableAfter:
     case Measure::kClientLongestGap:
@@ -142,6 +147,7 @@ std::vector<std::string> misses(const Expectation& expectation, const sim::RunRe
   }
   check_leader("leader_at_heal", expectation.leader_at_heal, result.leaders_at_heal, misses);
   check_leader("final_leader", expectation.final_leader, result.final_leaders, misses);
+  if (expectation.diagnosis) check_diagnosis(*expectation.diagnosis, result, misses);
   return misses;
 }
 

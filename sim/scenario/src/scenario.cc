@@ -2,15 +2,18 @@
 
 #include <algorithm>
 #include <chrono>
+#include <optional>
 #include <utility>
 
 #include "clients.h"
+#include "diagnosis.h"
 #include "document.h"
 #include "fields.h"
 #include "sweep.h"
 #include "timeline.h"
 #include "vouch/probe/message.h"
 #include "vouch/quorum_check/config.h"
+#include "vouch/quorum_check/profile.h"
 
 namespace vouch::scenario {
 namespace {
@@ -69,6 +72,17 @@ std::vector<std::string> read_traces(const Value& object, sim::Plan& plan, Error
   return names;
 }
 
+/// The knobs of vouch that a scenario does not name are those of its profile, or the defaults.
+void read_profile(Fields& fields, MonitorConfig& vouch) {
+  const std::string name = fields.optional_string("profile", 16);
+  if (name.empty()) return;
+  if (const std::optional<Profile> profile = profile_named(name)) {
+    apply_profile(*profile, vouch);
+  } else {
+    fields.fail("profile", "must be 'lan', 'multi-az' or 'wan', is '" + name + "'");
+  }
+}
+
 void read_kinds(Fields& fields, MonitorConfig& vouch) {
   const std::string detector = fields.optional_string("detector", 16);
   bool is_known = detector.empty();
@@ -95,6 +109,7 @@ void read_config(const Value& object, sim::PolicySettings& settings, ErrorSink& 
   const auto take = [&](std::string_view key, Duration& into, Limits limits = kConfigMs) {
     if (const auto v = fields.optional_integer(key, limits)) into = milliseconds(*v);
   };
+  read_profile(fields, vouch);
   take("heartbeat_interval_ms", vouch.heartbeat_interval);
   settings.raft.heartbeat_interval = vouch.heartbeat_interval;
   take("election_timeout_ms", settings.raft.election_timeout);
@@ -106,6 +121,10 @@ void read_config(const Value& object, sim::PolicySettings& settings, ErrorSink& 
   take("suppress_cap_ms", vouch.suppress_cap);
   take("stall_limit_ms", vouch.stall_limit);
   take("progress_timeout_ms", vouch.progress_timeout, {0, kHourMs});
+  if (const auto v = fields.optional_boolean("follow_advice")) settings.work.follows_advice = *v;
+  if (const auto v = fields.optional_integer("padded_every", {0, 1000})) {
+    vouch.padded_every = static_cast<std::uint32_t>(*v);
+  }
   if (const auto v = fields.optional_integer("clock_drift_ppm", {0, 100'000})) {
     vouch.clock_drift_ppm = static_cast<std::uint32_t>(*v);
   }
@@ -130,22 +149,23 @@ Bound read_bound(Measure measure, const Value& object, const std::string& path, 
   return bound;
 }
 
-Expectation read_expectation(const std::string& policy, const Value& object, std::size_t replicas,
-                             ErrorSink& errors) {
+/// What `policies`, a name or several with commas between them, are expected to do. Policies of one
+/// kind do the same: what is known of them is said once.
+void read_expectation(const std::string& policies, const Value& object, Scenario& scenario,
+                      ErrorSink& errors) {
   Expectation expectation;
-  expectation.policy = policy;
-  Fields fields(object, "expect." + policy, errors);
-  if (errors.failed()) return expectation;
-  if (std::find(sim::policy_names().begin(), sim::policy_names().end(), policy) ==
-      sim::policy_names().end()) {
-    errors.report(object.line, "expect." + policy, "unknown policy");
-  }
+  Fields fields(object, "expect." + policies, errors);
+  if (errors.failed()) return;
   const auto take_leader = [&](std::string_view key, std::optional<sim::NodeSet>& into) {
     const Value* const list = fields.optional_array(key);
-    if (list != nullptr) into = read_nodes(*list, fields.name(key), replicas, errors);
+    if (list == nullptr) return;
+    into = read_nodes(*list, fields.name(key), scenario.plan.replicas, errors);
   };
   take_leader("final_leader", expectation.final_leader);
   take_leader("leader_at_heal", expectation.leader_at_heal);
+  if (const Value* const list = fields.optional_array("diagnosis")) {
+    expectation.diagnosis = read_diagnosis(*list, fields.name("diagnosis"), errors);
+  }
   for (std::uint8_t i = 0; i < kMeasureCount; ++i) {
     const auto measure = static_cast<Measure>(i);
     const Value* const bound = fields.optional_object(to_string(measure));
@@ -154,7 +174,25 @@ Expectation read_expectation(const std::string& policy, const Value& object, std
         read_bound(measure, *bound, fields.name(to_string(measure)), errors));
   }
   fields.finish();
-  return expectation;
+  std::string_view rest = policies;
+  while (!errors.failed()) {
+    const std::size_t comma = std::min(rest.find(','), rest.size());
+    expectation.policy = rest.substr(0, comma);
+    const auto& known = sim::policy_names();
+    if (std::find(known.begin(), known.end(), expectation.policy) == known.end()) {
+      errors.report(
+          object.line, "expect." + policies,
+          "unknown policy" +
+              (policies == expectation.policy ? std::string() : " '" + expectation.policy + "'"));
+    }
+    if (scenario.expected_of(expectation.policy) != nullptr) {
+      errors.report(object.line, "expect." + policies,
+                    "must name a policy once, '" + expectation.policy + "' comes twice");
+    }
+    scenario.expectations.push_back(expectation);
+    if (comma == rest.size()) break;
+    rest.remove_prefix(comma + 1);
+  }
 }
 
 /// What the class of a scenario promises must also be stated as what vouch does.
@@ -273,10 +311,8 @@ Scenario read_variant(const Value& document, ErrorSink& errors) {
     take_client_faults(scenario.plan);
   }
   if (const Value* const expect = fields.optional_object("expect")) {
-    for (const auto& [policy, object] : expect->members) {
-      scenario.expectations.push_back(
-          read_expectation(policy, object, scenario.plan.replicas, errors));
-    }
+    for (const auto& [policies, object] : expect->members)
+      read_expectation(policies, object, scenario, errors);
   }
   fields.finish();
   if (!errors.failed()) check_class(scenario, fields);

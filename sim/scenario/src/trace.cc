@@ -3,6 +3,10 @@
 #include <string>
 #include <utility>
 
+#include "vouch/quorum_check/action.h"
+#include "vouch/quorum_check/diagnosis_text.h"
+#include "vouch/sim/diagnoses.h"
+
 namespace vouch::scenario {
 namespace {
 
@@ -116,6 +120,10 @@ std::string_view name_of(sim::NoteKind kind) {
       return "trusts";
     case sim::NoteKind::kOther:
       return "note";
+    case sim::NoteKind::kDiagnosis:
+      return "diagnosis";
+    case sim::NoteKind::kAdvice:
+      return "transfer_advice";
   }
   return "unknown";
 }
@@ -148,6 +156,10 @@ void JsonlTrace::noted(const sim::Engine& engine, sim::NodeIndex node, const sim
   if (note.term != Term{}) add("term", note.term.value());
   if (note.node != kNobody) add("about", std::uint64_t{note.node.value() - 1});
   if (note.round != 0) add("round", note.round);
+  if (note.diagnosis != nullptr) {
+    add("culprit", culprit_text(*note.diagnosis, sim::index_name));
+    add("change", to_string(note.diagnosis->change));
+  }
   if (note.kind == sim::NoteKind::kDecision) {
     add("attempt", std::uint64_t{note.attempt});
     add("answers", std::uint64_t{note.answers});

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "operations.h"
+#include "vouch/quorum_check/profile.h"
 #include "vouch/scenario/scenario.h"
 #include "vouch/sim/swarm.h"
 
@@ -101,26 +102,45 @@ class Writer {
     if (raft.heartbeat_interval != vouch.heartbeat_interval) {
       fail("config: heartbeat_interval must be the same for all policies");
     }
-    const MonitorConfig fixed{};
+    const std::optional<Profile> profile = profile_of(vouch);
+    MonitorConfig fixed;
+    if (profile) apply_profile(*profile, fixed);
+    if (vouch.round_trip != fixed.round_trip || vouch.follower_lease != fixed.follower_lease) {
+      fail("config: round_trip is that of a profile, and follower_lease is fixed");
+    }
     if (vouch.guard != fixed.guard || vouch.worker_interval != fixed.worker_interval ||
         vouch.hold_off != fixed.hold_off || vouch.stall_window != fixed.stall_window ||
-        vouch.padded_every != fixed.padded_every) {
-      fail("config: guard, worker_interval, hold_off, stall_window and padded_every are fixed");
+        vouch.transfer_cooldown != fixed.transfer_cooldown) {
+      fail(
+          "config: guard, worker_interval, hold_off, stall_window and transfer_cooldown are fixed");
     }
-    member("config",
-           {{"heartbeat_interval_ms", whole("heartbeat_interval", vouch.heartbeat_interval)},
-            {"election_timeout_ms", whole("election_timeout", raft.election_timeout)},
-            {"detector", to_string(vouch.detector.kind)},
-            {"suspect_after_ms", whole("suspect_after", vouch.detector.timeout)},
-            {"safety_margin_ms", whole("safety_margin", vouch.detector.safety_margin)},
-            {"lease_ms", whole("lease", vouch.lease)},
-            {"lease_mode", vouch.lease_mode == LeaseMode::kRefuse ? "refuse" : "wait_out"},
-            {"confirm_interval_ms", whole("confirm_interval", vouch.confirm_interval)},
-            {"consent_hold_ms", whole("consent_hold", vouch.consent_hold)},
-            {"suppress_cap_ms", whole("suppress_cap", vouch.suppress_cap)},
-            {"stall_limit_ms", whole("stall_limit", vouch.stall_limit)},
-            {"progress_timeout_ms", whole("progress_timeout", vouch.progress_timeout)},
-            {"clock_drift_ppm", vouch.clock_drift_ppm}});
+    Json config = {{"heartbeat_interval_ms", whole("heartbeat_interval", vouch.heartbeat_interval)},
+                   {"election_timeout_ms", whole("election_timeout", raft.election_timeout)},
+                   {"detector", to_string(vouch.detector.kind)},
+                   {"suspect_after_ms", whole("suspect_after", vouch.detector.timeout)},
+                   {"safety_margin_ms", whole("safety_margin", vouch.detector.safety_margin)},
+                   {"lease_ms", whole("lease", vouch.lease)},
+                   {"lease_mode", vouch.lease_mode == LeaseMode::kRefuse ? "refuse" : "wait_out"},
+                   {"confirm_interval_ms", whole("confirm_interval", vouch.confirm_interval)},
+                   {"consent_hold_ms", whole("consent_hold", vouch.consent_hold)},
+                   {"suppress_cap_ms", whole("suppress_cap", vouch.suppress_cap)},
+                   {"stall_limit_ms", whole("stall_limit", vouch.stall_limit)},
+                   {"progress_timeout_ms", whole("progress_timeout", vouch.progress_timeout)},
+                   {"follow_advice", scenario_.settings.work.follows_advice},
+                   {"padded_every", vouch.padded_every},
+                   {"clock_drift_ppm", vouch.clock_drift_ppm}};
+    if (profile) config["profile"] = to_string(*profile);
+    member("config", config);
+  }
+
+  /// The profile that sets the round trip, which a scenario cannot name by itself.
+  static std::optional<Profile> profile_of(const MonitorConfig& vouch) {
+    for (const Profile profile : kProfiles) {
+      MonitorConfig named;
+      apply_profile(profile, named);
+      if (named.round_trip == vouch.round_trip) return profile;
+    }
+    return std::nullopt;
   }
 
   static std::string trace_name(std::size_t index) { return "trace" + std::to_string(index); }
@@ -286,6 +306,20 @@ class Writer {
     return list;
   }
 
+  Json diagnosis_of(const std::vector<ExpectedDiagnosis>& all) {
+    Json list = Json::array();
+    for (const ExpectedDiagnosis& expected : all) {
+      Json one = {{"code", expected.code},
+                  {"after_ms", whole("diagnosis.after", expected.after)},
+                  {"within_ms", whole("diagnosis.within", expected.within)},
+                  {"optional", expected.is_optional},
+                  {"stays", expected.stays}};
+      if (!expected.culprit.empty()) one["culprit"] = expected.culprit;
+      list.push_back(std::move(one));
+    }
+    return list;
+  }
+
   void write_expectations() {
     if (scenario_.expectations.empty()) return;
     Json all = Json::object();
@@ -299,6 +333,7 @@ class Writer {
       }
       if (expectation.final_leader) one["final_leader"] = nodes_of(*expectation.final_leader);
       if (expectation.leader_at_heal) one["leader_at_heal"] = nodes_of(*expectation.leader_at_heal);
+      if (expectation.diagnosis) one["diagnosis"] = diagnosis_of(*expectation.diagnosis);
       all[expectation.policy] = std::move(one);
     }
     member("expect", all);

@@ -58,6 +58,7 @@ enum class StandDownReason : std::uint8_t {
   kDraining,     ///< The host made it ineligible.
   kResigned,     ///< The host gave leadership up by itself.
   kStalling,     ///< Own pauses added up to a lease: better handed over than limping on.
+  kTransferred,  ///< The host followed an advice, or wanted it by itself (HandOver).
 };
 
 /// Deliver `message` to `to`, now or never: a late datagram is worth nothing.
@@ -142,9 +143,79 @@ struct SuppressAlert {
   Duration lasting{};
 };
 
+/// What is wrong with a node or a link, as the matrix of everybody's reports reads.
+/// docs/DIAGNOSIS.md says what each means and what an operator does.
+enum class DiagnosisKind : std::uint8_t {
+  kProcessExit,       ///< The process has ended: an obituary, or its host refuses what is sent.
+  kHostSilent,        ///< Nobody here hears the node: it is down, or cut off.
+  kIsolated,          ///< This node, with few others, hears no majority: it is the sick one.
+  kSickNode,          ///< The node says of itself that it is slow or stood still.
+  kOneWayCut,         ///< A direction carries nothing, the other does.
+  kPartialPartition,  ///< Two nodes that others reach do not reach each other.
+  kHubOnly,           ///< All reach the hub, and nobody reaches anybody else.
+  kFlappingLink,      ///< It comes and goes.
+  kLargeLost,         ///< Small messages pass, big ones do not.
+  kHungWorker,        ///< Heartbeats go on, the host's work does not move.
+  kLossyNode,         ///< Most links of the node lose messages.
+  kLossyLink,         ///< One link loses messages.
+  kSlowNode,          ///< Most links of the node have become slow.
+  kSlowLink,          ///< One link has become slow.
+  kFrontEndPath,      ///< Front-ends do not reach the leader, replicas do.
+};
+inline constexpr std::uint8_t kDiagnosisKindCount = 15;
+
+enum class DiagnosisChange : std::uint8_t { kRaised, kCleared };
+
+/// Which part of a node or link a diagnosis is about.
+enum class Path : std::uint8_t {
+  kNode,  ///< The node itself.
+  kOut,   ///< From `node` to `peer`, or to others.
+  kIn,    ///< From `peer`, or others, to `node`.
+  kBoth,  ///< Between `node` and `peer`, or others.
+};
+
+/// A diagnosis was raised or cleared. Each change comes once.
+///
+/// The culprit is `node`; without a `peer` it is the node, or all its links in the direction of
+/// `path`; with one it is that link only, and then `node` is the lower end of it. kNobody: no
+/// single node is to blame; `others` are concerned.
+struct Diagnosis {
+  Instant at{};
+  Instant since{};  ///< When the evidence for it was there first.
+  DiagnosisKind kind{};
+  DiagnosisChange change{};
+  Path path = Path::kNode;
+  NodeId node{};
+  NodeId peer{};
+  std::uint16_t lost_per_mille = 0;  ///< kLossy*: of the last 32 heartbeats of each link.
+  NodeList others{};                 ///< The other nodes concerned.
+  NodeList witnesses{};              ///< Who reports what this rests on.
+
+  friend bool operator==(const Diagnosis&, const Diagnosis&) = default;
+};
+
+/// Why another node should lead.
+enum class TransferReason : std::uint8_t {
+  kDrained,    ///< The host made the leader ineligible. Reserved: it stands down without advice.
+  kLossy,      ///< Most of the leader's links lose messages.
+  kSlow,       ///< Most of them have become slow.
+  kSick,       ///< The leader's own timers have been late for long.
+  kFrontEnds,  ///< Most front-ends of several zones do not reach it. Reserved: none report yet.
+};
+
+/// This node leads, and `to` would do it better: it is electable, no follower has a longer log, and
+/// its links are clean. The lease runs on; the host may hand over (HandOver) or not. Comes at most
+/// once per transfer_cooldown, and not while a change of leader is as young.
+struct TransferAdvice {
+  GroupId group{};
+  Term term{};
+  NodeId to{};
+  TransferReason reason{};
+};
+
 /// Everything that a Monitor wants done, in the order in which it comes out.
 using Action = std::variant<Send, Campaign, StandDown, Vouched, LeaderChanged, PeerChanged,
-                            Decision, SuppressAlert>;
+                            Decision, SuppressAlert, Diagnosis, TransferAdvice>;
 
 static_assert(std::is_trivially_copyable_v<Action>);
 
@@ -154,5 +225,8 @@ static_assert(std::is_trivially_copyable_v<Action>);
 [[nodiscard]] std::string_view to_string(StandDownReason reason);
 [[nodiscard]] std::string_view to_string(PeerState state);
 [[nodiscard]] std::string_view to_string(Answer answer);
+[[nodiscard]] std::string_view to_string(DiagnosisKind kind);
+[[nodiscard]] std::string_view to_string(DiagnosisChange change);
+[[nodiscard]] std::string_view to_string(TransferReason reason);
 
 }  // namespace vouch

@@ -89,6 +89,12 @@ struct MonitorConfig {
   /// that hears from no quorum stops after this; a crash costs about this.
   Duration lease = std::chrono::milliseconds(800);
 
+  /// How long a promise given to a leader binds this node: L_follower of rule S8. Zero: the
+  /// shortest that covers `lease`. Longer while the lease of a running group is being changed, node
+  /// by node: first this everywhere, then `lease`. lease (1+r)/(1-r) + guard <= follower_lease, and
+  /// at most 1 h.
+  Duration follower_lease{};
+
   /// Greatest difference of a clock's rate from true time, in parts per million. [0, 100000].
   /// 1000 is twice the greatest slew of NTP.
   std::uint32_t clock_drift_ppm = 1000;
@@ -103,6 +109,11 @@ struct MonitorConfig {
   /// How long a consent binds the one who gives it; a candidate must campaign within it. Longer
   /// when the measured round trip asks for it, but never above lease / 2.
   Duration consent_hold = std::chrono::milliseconds(150);
+
+  /// The greatest round trip among the voters that the host has measured or expects. Nothing is
+  /// timed by it: it is what the knobs are checked against. Zero: not known, and those checks are
+  /// left out. In [0, 1 h].
+  Duration round_trip{};
 
   /// After suppressing for this long without an end an alert says so; it never elects against valid
   /// evidence (rule S9).
@@ -131,6 +142,10 @@ struct MonitorConfig {
   /// office: it hands over on purpose instead of limping on. Zero switches it off.
   Duration stall_window = std::chrono::seconds(60);
 
+  /// Between two advices to hand over, and after a change of leader before the first one:
+  /// leadership that moves again and again serves nobody. Zero: no advice at all.
+  Duration transfer_cooldown = std::chrono::seconds(30);
+
   /// Every so many-th heartbeat fills a whole datagram. A peer that does not echo these, although
   /// it echoes the small ones, cannot be sent a log: it does not count towards this node's quorum.
   /// Zero: none does.
@@ -148,15 +163,22 @@ struct MonitorConfig {
   /// `group_limits` with its zeros replaced.
   [[nodiscard]] GroupLimits completed_limits() const;
 
-  /// The promise that covers `lease` on any clock within the drift bound:
-  /// lease (1 + r) / (1 - r) + guard, rounded up.
+  /// How long a promise binds: follower_lease, or what covers `lease` on any clock within the drift
+  /// bound: lease (1 + r) / (1 - r) + guard, rounded up.
   [[nodiscard]] Duration promise() const;
+
+  /// The second of the two, whatever follower_lease says.
+  [[nodiscard]] Duration shortest_promise() const;
 
   /// Longest consent: lease / 2.
   [[nodiscard]] Duration consent_hold_max() const { return lease / 2; }
 };
 
-/// Checks every rule above. The message names the field, the rule and the value.
+/// Checks every rule above, those between the knobs by lint() (lint.h). The message names the
+/// field, the rule and the value.
 [[nodiscard]] Status validate(const MonitorConfig& config);
+
+/// The part of it that is not about knobs: nodes, groups, voters.
+[[nodiscard]] Status validate_members(const MonitorConfig& config);
 
 }  // namespace vouch

@@ -46,15 +46,10 @@ class Confirmation {
   bool take(const Core& core, Slot from, NodeId subject, const ConfirmReply& reply);
 
   /// A voter's promises and evidence are void: its process is known to have exited or restarted.
-  void forget(Slot slot) { answers_[slot] = StoredAnswer{}; }
+  void forget(Slot slot) { answers_[slot] = ConfirmAnswer{}; }
 
-  /// What the answers of the first `members` slots are worth at `core.now`. `window`: how long an
-  /// answer shows a living peer.
-  void view(const Core& core, Slot members, Duration window,
-            std::array<AnswerView, kMaxNodes>& out) const;
-
-  /// The instant until which the consents of `consenting`, this node's own aside, all bind.
-  [[nodiscard]] Instant consents_until(const Core& core, Slot self, SlotSet consenting) const;
+  /// What came back so far, by slot. Instants are on this node's clock.
+  [[nodiscard]] const std::array<ConfirmAnswer, kMaxNodes>& answers() const { return answers_; }
 
   /// The last round trip of an answer to this node, or zero.
   [[nodiscard]] Duration round_trip() const { return round_trip_; }
@@ -64,15 +59,6 @@ class Confirmation {
     std::uint32_t number = 0;
     Instant sent_at = kLongAgo;
     Duration hold{};
-  };
-  struct StoredAnswer {
-    std::uint32_t attempt = 0;
-    Answer answer = Answer::kNotAsked;
-    bool sick = false;
-    Instant asked_at = kLongAgo;
-    Duration hold{};
-    Instant evidence_until = kLongAgo;
-    Instant bound_until = kLongAgo;
   };
 
   bool active_ = false;
@@ -84,7 +70,7 @@ class Confirmation {
   Instant started_ = kLongAgo;
   Duration round_trip_{};
   std::array<Attempt, kAttemptsKept> attempts_{};
-  std::array<StoredAnswer, kMaxNodes> answers_{};
+  std::array<ConfirmAnswer, kMaxNodes> answers_{};
 };
 
 }  // namespace vouch

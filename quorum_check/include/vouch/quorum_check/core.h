@@ -11,9 +11,11 @@
 #include "vouch/probe/group_entry.h"
 #include "vouch/probe/self_health.h"
 #include "vouch/quorum_check/action.h"
+#include "vouch/quorum_check/candidates.h"
 #include "vouch/quorum_check/config.h"
 #include "vouch/quorum_check/peer_link.h"
 #include "vouch/quorum_check/quorum.h"
+#include "vouch/quorum_check/recorder.h"
 #include "vouch/quorum_check/roster.h"
 
 namespace vouch {
@@ -52,7 +54,8 @@ struct Peer {
   Incarnation incarnation{};
   Incarnation dead_incarnation{};  ///< Known by an obituary to have exited.
   Seq last_seq{};                  ///< Newest heartbeat that arrived,
-  Seq sent_seq{};                  ///< and newest that was sent.
+  Seq sent_seq{};                  ///< and newest that was sent,
+  Seq padded_seq{};                ///< the newest padded one among them.
   PeerState state = PeerState::kUnknown;
   bool sick = false;
   bool round_trip_known = false;
@@ -91,6 +94,10 @@ struct Core {
   std::uint32_t packets_left = 0;  ///< Datagrams that may go out now.
   std::size_t members_max = kMaxNodes;
   bool may_start_round = true;  ///< The group in hand may begin to ask.
+  // Why this node had better not lead, and who else had not.
+  TransferReason trouble{};
+  std::uint8_t unfit_count = 0;
+  std::array<PeerIndex, kMaxNodes> unfit{};
 
   [[nodiscard]] bool is_digest() const { return !links.empty(); }
 
@@ -135,6 +142,8 @@ struct Core {
     open.end = 0;
     return true;
   }
+  DecisionRecorder* recorder = nullptr;      ///< Sees each decision with its inputs, if anybody.
+  std::array<PeerFacts, kMaxNodes> facts{};  ///< Room for what the current decision reads.
 
   [[nodiscard]] bool sick() const { return now < sick_until || health.is_sick(); }
 
@@ -184,6 +193,18 @@ struct Core {
     const Peer& peer = peers[index];
     return peer.state == PeerState::kTrusted && is_heard(peer);
   }
+};
+
+/// PeerFacts in place: what the rank of candidates reads, without a copy.
+struct LivePeer {
+  const Core& core;
+  PeerIndex index;
+  const Candidacy& candidacy;
+
+  [[nodiscard]] NodeId name() const { return core.roster.node(index); }
+  [[nodiscard]] bool two_way() const { return core.two_way(index); }
+  [[nodiscard]] bool takes_large() const { return core.carries_large(core.peers[index]); }
+  [[nodiscard]] bool is_sick() const { return core.peers[index].sick; }
 };
 
 }  // namespace vouch

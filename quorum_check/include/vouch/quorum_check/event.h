@@ -58,6 +58,14 @@ struct Resigned {
   Term term{};
 };
 
+/// The host wants to lead no longer, although it could: this node stands down as soon as another
+/// one is electable that has as long a log, and for MonitorConfig::hold_off it is the last choice.
+/// How a TransferAdvice is followed. Ends with the leadership, or when nobody suits within a lease.
+struct HandOver {
+  GroupId group{};
+  Term term{};  ///< Of the leadership to give up.
+};
+
 /// From the worker, not from the heartbeat thread: the oldest uncommitted work was accepted
 /// `oldest_pending` ago; zero: nothing is pending.
 struct ProgressReported {
@@ -67,7 +75,7 @@ struct ProgressReported {
 
 /// From the worker: everything up to `index` of the log is committed. For hosts that do not know
 /// the age of their work: something is pending while the log (LogAdvanced) is longer, and its age
-/// is counted from the newest commit.
+/// is counted from the newest commit. Counts while this node leads: followers may report it too.
 struct CommitReported {
   GroupId group{};
   std::uint64_t index = 0;
@@ -101,6 +109,6 @@ struct Hint {
 /// What the host tells its Monitor.
 using LocalEvent = std::variant<Elected, CandidacyEnded, VoteGranted, TermObserved, LogAdvanced,
                                 EligibilityChanged, Resigned, ProgressReported, CommitReported,
-                                MembershipChanged, Obituary, Hint>;
+                                MembershipChanged, Obituary, Hint, HandOver>;
 
 }  // namespace vouch

@@ -41,6 +41,10 @@ class GroupFleet {
   void extend_promises(Core& core, Instant since, Duration gap);
   /// Everything that this node leads is given up, a part with each call.
   void hand_over(StandDownReason reason);
+  /// This node had better not lead (Core::trouble): for every group that it leads it looks for
+  /// somebody else and advises to hand over, group by group. Call it once per heartbeat interval
+  /// while that is so.
+  void advise(Core& core);
 
   /// From the host.
   template <typename Event>
@@ -78,6 +82,8 @@ class GroupFleet {
     return static_cast<std::uint32_t>(pool_.size() - free_.size());
   }
   [[nodiscard]] std::uint32_t in_flight() const { return in_flight_; }
+  /// The work of this node's host does not move in some group, as of its last look.
+  [[nodiscard]] bool is_stuck() const { return stuck_ > 0; }
 
  private:
   /// On whose behalf a group becomes active. The last places are the host's.
@@ -90,6 +96,8 @@ class GroupFleet {
     Instant due = kNever;
     std::uint32_t heap_at = 0;
     bool in_flight = false;
+    bool is_seeking = false;
+    bool is_stuck = false;
   };
 
   /// A datagram that overtook an earlier one.
@@ -150,6 +158,8 @@ class GroupFleet {
   [[nodiscard]] bool start_one(Core& core, std::uint32_t list);
   [[nodiscard]] bool is_likely_best(const Core& core, GroupIndex index) const;
   [[nodiscard]] Instant idle_lease(const Core& core, GroupIndex index) const;
+  void give_advice(Core& core);
+  [[nodiscard]] bool may_seek_more(const Core& core) const;
   void check_lapses(Core& core);
   void sweep(Core& core);
 
@@ -182,7 +192,9 @@ class GroupFleet {
   std::vector<Active> pool_;
   std::vector<std::uint32_t> free_;
   std::vector<std::uint32_t> heap_;  ///< Numbers of active groups, the earliest due first.
-  std::uint32_t in_flight_ = 0;
+  std::uint32_t in_flight_ = 0;      ///< Of the active groups, those with a round or a candidacy,
+  std::uint32_t seeking_ = 0;        ///< those that look for somebody to hand over to,
+  std::uint32_t stuck_ = 0;          ///< and those whose work does not move.
 
   std::vector<Pass> passes_;         ///< By list.
   std::vector<PeerIndex> suspects_;  ///< Peers that are not trusted.
@@ -193,6 +205,10 @@ class GroupFleet {
   bool sweep_all_ = false;
   StandDownReason sweep_reason_{};
   GroupIndex sweep_at_ = kNoGroup;
+
+  Instant advises_until_ = kLongAgo;  ///< This node had better not lead.
+  Instant advises_again_at_{};        ///< Earliest next pass through the groups that it leads,
+  std::uint32_t advice_left_ = 0;     ///< and how many are left in this one.
 
   std::vector<Held> held_;
   std::vector<GroupIndex> log_;  ///< What changed, the newest log_.size() of changes_.

@@ -41,7 +41,8 @@ struct GroupState {
   Slot leader = kNoSlot;
   std::uint8_t flags = 0;
   std::uint8_t members = 0;
-  std::uint8_t unused = 0;
+  /// No advice to hand over before: see GroupWatch::store. 0: at any time.
+  std::uint8_t advises_at = 0;
 
   [[nodiscard]] bool is(Flag flag) const { return (flags & flag) != 0; }
 };

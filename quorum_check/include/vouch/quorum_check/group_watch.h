@@ -1,6 +1,7 @@
 #pragma once
 
 #include <array>
+#include <optional>
 #include <span>
 
 #include "vouch/quorum_check/action.h"
@@ -8,6 +9,7 @@
 #include "vouch/quorum_check/core.h"
 #include "vouch/quorum_check/event.h"
 #include "vouch/quorum_check/group_table.h"
+#include "vouch/quorum_check/leadership.h"
 #include "vouch/quorum_check/quorum.h"
 #include "vouch/quorum_check/status.h"
 
@@ -42,14 +44,6 @@ struct Told {
 
   friend bool operator==(const Told&, const Told&) = default;
 };
-
-/// The last word among equal candidates of a group when there are many groups: lower is better.
-[[nodiscard]] constexpr std::uint64_t candidate_rank(GroupId group, NodeId node) {
-  std::uint64_t z = (group.value() ^ (std::uint64_t{node.value()} << 40)) + 0x9e3779b97f4a7c15ULL;
-  z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9ULL;
-  z = (z ^ (z >> 27)) * 0x94d049bb133111ebULL;
-  return z ^ (z >> 31);
-}
 
 /// One group as one node sees it: who leads, what is promised to whom, who would be best, and the
 /// confirmation round while there is a suspicion. A part of the Monitor, which owns it.
@@ -90,6 +84,14 @@ class GroupWatch {
   /// The round waits for others, and has had its time: the next group's turn.
   [[nodiscard]] bool may_yield(const Core& core) const;
   void yield(Core& core) { end_round(core); }
+  /// Looks for somebody to whom to advise to hand over, for a while; see advise.
+  void seek(const Core& core) {
+    if (may_seek(core)) seeks_until_ = core.now + core.config.lease;
+  }
+  [[nodiscard]] bool is_seeking(Instant now) const { return leads_ && now < seeks_until_; }
+  [[nodiscard]] bool may_seek(const Core& core) const {
+    return leads_ && core.now >= advises_from_ && core.now >= seeks_until_;
+  }
   /// This node is the best candidate that it knows, `asking` counted as reached.
   [[nodiscard]] bool is_best(const Core& core, Slot asking) const {
     return best_candidate(core, asking) == self_;
@@ -119,11 +121,16 @@ class GroupWatch {
   void handle(Core& core, const ProgressReported& event);
   void handle(Core& core, const CommitReported& event);
   void handle(Core& core, const MembershipChanged& event);
+  void handle(Core& core, const HandOver& event);
 
   /// Stands down if this node leads: it is of no use although its lease runs.
   void hand_over(Core& core, StandDownReason reason) {
     if (leads_) stand_down(core, reason);
   }
+
+  /// While this node leads, and unless a change of leader or an advice is too young: advises to
+  /// hand over to the best electable candidate that is not among `unfit`, if there is one.
+  void advise(Core& core, TransferReason reason, SlotSet unfit);
 
   /// This node was stalled for `gap`: promises that ran at `since` run that much longer, because a
   /// clock that jumped looks the same as a process that slept.
@@ -137,6 +144,8 @@ class GroupWatch {
 
   /// What this node tells `to` about the group.
   [[nodiscard]] GroupRecord record(const Core& core) const;
+  /// The work of this node's host does not move.
+  [[nodiscard]] bool is_stuck(const Core& core) const { return core.now >= stuck_at(core); }
   [[nodiscard]] bool withholds(Slot to) const { return withheld_.contains(to); }
 
   [[nodiscard]] VoteVerdict may_vote(const Core& core, Slot candidate, Instant now) const;
@@ -149,23 +158,6 @@ class GroupWatch {
   [[nodiscard]] GroupStatus status(const Core& core, Instant now) const;
 
  private:
-  /// A promise not to help replace a leader: to whom, and until when.
-  struct Promise {
-    Slot to = kNoSlot;
-    Term term{};
-    Instant until = kLongAgo;
-  };
-  /// A consent: bound to one candidate, supporting nobody else meanwhile.
-  struct Hold {
-    Slot candidate = kNoSlot;
-    Instant until = kLongAgo;
-  };
-  /// First-hand evidence: the leader's quorum lease, by the proved age of its claim.
-  struct LeaderEvidence {
-    Slot leader = kNoSlot;
-    Term term{};
-    Instant until = kLongAgo;
-  };
   /// The newest word of a peer on this group.
   struct PeerView {
     Term claim{};      ///< Not 0: it claims to lead at this term.
@@ -180,7 +172,6 @@ class GroupWatch {
   [[nodiscard]] const Peer& peer_of(const Core& core, Slot slot) const {
     return core.peers[members_.at[slot]];
   }
-  [[nodiscard]] std::uint64_t rank_of(const Core& core, Slot slot) const;
   void ask(Core& core, Slot to, const ConfirmRequest& request);
   void answer(Core& core, Slot to, const ConfirmReply& reply);
 
@@ -188,31 +179,50 @@ class GroupWatch {
   void learn_leader(Core& core, Term term, Slot leader);
   void adopt_term(Core& core, Term term, Slot leader);
   void set_leader(Core& core, Slot leader);
-  void stand_down(Core& core, StandDownReason reason);
+  void notice_leader(const Core& core);
+  void stand_down(Core& core, StandDownReason reason, Term newer = {});
   void release(Slot from, Term up_to);
   [[nodiscard]] bool leader_is_fine(const Core& core) const;
-  [[nodiscard]] Instant stuck_since(const Core& core) const;
-  [[nodiscard]] Instant stuck_at(const Core& core) const;
+  [[nodiscard]] WorkFacts work(const Core& core) const;
+  [[nodiscard]] Instant stuck_at(const Core& core) const { return work(core).stuck_at(); }
   void refresh_lease();
+  [[nodiscard]] std::optional<StandDownReason> due_to_stand_down(const Core& core) const;
   void add_strike(const Core& core);
   [[nodiscard]] std::uint8_t strikes(const Core& core) const {
-    return core.now < steady_at_ ? strikes_ : std::uint8_t{0};
+    const std::uint8_t lost = core.now < steady_at_ ? strikes_ : std::uint8_t{0};
+    // Who handed over is the last choice for a while, but that is no failure.
+    return core.now < behind_until_ ? static_cast<std::uint8_t>(lost + 1) : lost;
   }
 
   // Who would be best.
+  [[nodiscard]] OwnFacts own_facts(const Core& core) const;
   [[nodiscard]] Candidacy own_candidacy(const Core& core) const;
-  [[nodiscard]] Slot best_candidate(const Core& core, Slot asking) const;
+  [[nodiscard]] Slot best_candidate(const Core& core, Slot asking, SlotSet unfit = {}) const;
+  [[nodiscard]] SlotSet own_slot() const {
+    SlotSet own;
+    own.insert(self_);
+    return own;
+  }
 
   // Promises and consents.
   [[nodiscard]] bool accepts_claim(const Core& core, Slot from, const GroupRecord& record) const;
   [[nodiscard]] bool fits_claim(const Core& core, Slot from, Term claim) const;
   [[nodiscard]] bool is_settled(const Core& core) const;
+  [[nodiscard]] bool wants_successor(const Core& core) const {
+    return !may_lead_ || core.now < hands_over_until_ || core.now < seeks_until_;
+  }
   void look_for_successor(Core& core);
+  void advise_found(Core& core);
   [[nodiscard]] bool is_settled_leader(const Core& core) const;
   [[nodiscard]] bool set_voters(const Core& core, const Voters& voters, Members members);
-  [[nodiscard]] bool bound_to_other(const Core& core, Slot candidate) const;
+  [[nodiscard]] Bindings bindings(const Core& core) const;
   void make_promise(const Core& core, Slot to, Term term, Instant until);
-  [[nodiscard]] Answer judge(Core& core, Slot from, const ConfirmRequest& request, Slot best);
+  [[nodiscard]] Answer answer_to(Core& core, Slot from, const ConfirmRequest& request, Slot best);
+
+  // What the rules read, in the form in which it can be recorded.
+  using PeerRoom = std::array<PeerFacts, kMaxNodes>;
+  std::span<const PeerFacts> gather_peers(const Core& core, PeerRoom& room) const;
+  void record_stand_down(const Core& core, StandDownReason reason, Term newer) const;
 
   // The round.
   void start_round(Core& core);
@@ -221,14 +231,12 @@ class GroupWatch {
   void evaluate(Core& core);
   void campaign(Core& core, const DecisionOutput& decided);
   void record_decision(Core& core, const DecisionInput& input, const DecisionOutput& decided);
-  void name_obstacles(const Core& core, Decision& decision) const;
-  void plan_next_attempt(Core& core, const DecisionInput& input, const DecisionOutput& decided);
+  void plan_next_attempt(Core& core, const DecisionOutput& decided);
   void check_suppress_cap(Core& core, Verdict verdict);
-  [[nodiscard]] DecisionInput decision_input(const Core& core) const;
+  [[nodiscard]] DecisionInput decision_input(Core& core) const;
   [[nodiscard]] bool wants_consent(const Core& core, const Candidacy& own, Verdict verdict) const;
   [[nodiscard]] bool proves_nothing(const Core& core, const ConfirmReply& reply) const;
   [[nodiscard]] Duration hold_for(const Core& core) const;
-  [[nodiscard]] Duration answer_window(const Core& core) const;
 
   GroupId id_{};
   ConfigEpoch epoch_{};
@@ -270,6 +278,13 @@ class GroupWatch {
   // What this node lost lately.
   std::uint8_t strikes_ = 0;
   Instant steady_at_ = kLongAgo;  ///< Until then they count.
+
+  // Handing over.
+  Instant hands_over_until_ = kLongAgo;  ///< Stands down when somebody suits, until then.
+  Instant behind_until_ = kLongAgo;      ///< Handed over lately: the last choice.
+  Slot last_leader_ = kNoSlot;           ///< The newest that was known.
+  Instant advises_from_ = kLongAgo;      ///< No advice before.
+  Instant seeks_until_ = kLongAgo;       ///< kDigest: asks who could lead, until then.
 
   // While this node suspects.
   Confirmation round_{};

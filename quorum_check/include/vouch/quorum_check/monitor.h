@@ -14,6 +14,7 @@
 #include "vouch/quorum_check/event.h"
 #include "vouch/quorum_check/group_fleet.h"
 #include "vouch/quorum_check/group_watch.h"
+#include "vouch/quorum_check/health_watch.h"
 #include "vouch/quorum_check/status.h"
 
 namespace vouch {
@@ -56,6 +57,10 @@ class Monitor {
   }
   void pop_action() { core_.out.pop(); }
 
+  /// From now on `recorder` sees each decision with everything that it depends on (nullptr: nobody
+  /// does). It must outlive this object or be taken out before. What is decided does not change.
+  void set_recorder(DecisionRecorder* recorder) { core_.recorder = recorder; }
+
   /// When `handle_timeout` is due at the latest. Valid until the next handle_* call.
   [[nodiscard]] Instant next_timeout() const { return due_; }
 
@@ -84,6 +89,9 @@ class Monitor {
   [[nodiscard]] FleetStatus fleet() const;
 
   [[nodiscard]] PeerStatus peer(NodeId node) const;
+
+  /// Links, the matrix of everybody's reports, and what is diagnosed now.
+  [[nodiscard]] const HealthWatch& health() const { return health_; }
   [[nodiscard]] const MonitorCounters& counters() const;
   [[nodiscard]] const MonitorConfig& config() const;
 
@@ -104,6 +112,16 @@ class Monitor {
   void send_heartbeats(PeerIndex to, bool padded);
   void send_node_heartbeats(PeerIndex to, bool padded);
   void sum_up_support(NodeHeartbeat& heartbeat) const;
+  [[nodiscard]] bool stands_apart(PeerIndex index) const;
+  void name_links(NodeHeartbeat& heartbeat) const;
+  /// Of a whole roster, which a matrix of its size holds, the indices are the same.
+  [[nodiscard]] std::size_t matrix_index(PeerIndex peer) const {
+    if (core_.roster.size() <= kMaxMatrixNodes) return peer;
+    return health_.index_of(core_.roster.node(peer));
+  }
+  void hear_links(const NodeHeartbeat& heartbeat, Duration round_trip);
+  void check_links();
+  void advise(TransferReason reason);
   [[nodiscard]] PeerReport report_on(PeerIndex index) const;
   [[nodiscard]] bool must_answer(const Peer& peer, const Heartbeat& heartbeat) const;
   [[nodiscard]] bool must_answer(const Peer& peer, const NodeHeartbeat& heartbeat) const;
@@ -115,7 +133,9 @@ class Monitor {
   bool take_sender(PeerIndex from, const Sender& sender);
   void handle_process_end(PeerIndex index);
   template <typename H>
-  bool take_heartbeat(Peer& peer, const H& heartbeat);
+  bool take_heartbeat(PeerIndex from, const H& heartbeat);
+  template <typename H>
+  [[nodiscard]] Duration echo_age(const H& heartbeat) const;
   template <typename H>
   bool take_echo(Peer& peer, const H& heartbeat);
   template <typename H>
@@ -134,8 +154,10 @@ class Monitor {
   [[nodiscard]] static Slot slot_of(PeerIndex index) { return static_cast<Slot>(index); }
 
   Core core_;
-  std::vector<GroupWatch> groups_;   ///< ClaimMode::kInline,
-  std::optional<GroupFleet> fleet_;  ///< or kDigest.
+  HealthWatch health_;
+  std::array<PeerIndex, kMaxMatrixNodes> matrix_at_{};  ///< Who the nodes of its matrix are.
+  std::vector<GroupWatch> groups_;                      ///< ClaimMode::kInline,
+  std::optional<GroupFleet> fleet_;                     ///< or kDigest.
   Instant next_heartbeat_{};
   Instant peers_at_ = kLongAgo;             ///< No peer is due to be suspected before.
   Instant due_ = kNever;                    ///< What next_timeout() promised after the last call.

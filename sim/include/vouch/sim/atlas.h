@@ -76,17 +76,19 @@ struct GraphOutcome {
   Situation situation{};
   bool is_deposed = false;   ///< The leader kept its quorum and was deposed (L1).
   bool is_stuck = false;     ///< Recoverable, and no usable leader at the end (L2).
-  bool is_churning = false;  ///< Recoverable, and several leaderships, or a late one (L2).
+  bool is_churning = false;  ///< Recoverable, and several leaderships, or elections after it (L2).
+  bool is_late = false;      ///< Recovered for good, but later than the bound (L2).
   bool is_noisy = false;  ///< Nobody could lead, and terms grew or somebody went on leading (L3).
   bool is_disturbed =
       false;  ///< The heal disturbed a leader, or left none, or cost two elections (L6).
   bool is_split = false;                ///< Two leases at once (S2).
   std::uint64_t safety_violations = 0;  ///< S1, S3, S6.
+  std::uint32_t split_votes = 0;        ///< While the graph stays and after the heal.
   Duration recovery{};  ///< Recoverable and not stuck: until a usable leader stood for good.
 
   [[nodiscard]] bool is_clean() const {
-    return !is_deposed && !is_stuck && !is_churning && !is_noisy && !is_disturbed && !is_split &&
-           safety_violations == 0;
+    return !is_deposed && !is_stuck && !is_churning && !is_late && !is_noisy && !is_disturbed &&
+           !is_split && safety_violations == 0;
   }
   friend bool operator==(const GraphOutcome&, const GraphOutcome&) = default;
 };
@@ -110,10 +112,12 @@ struct AtlasSummary {
   std::uint64_t deposed = 0;
   std::uint64_t stuck = 0;
   std::uint64_t churning = 0;
+  std::uint64_t late = 0;
   std::uint64_t noisy = 0;
   std::uint64_t disturbed = 0;
   std::uint64_t split = 0;
   std::uint64_t unsafe = 0;
+  std::uint64_t split_votes = 0;  ///< Counted, not judged: a split vote is the exception (L4).
   std::vector<GraphOutcome>
       failures;  ///< The first ones that are not clean, at most kFailuresKept.
   /// Recovery times in milliseconds, rounded up, by how many graphs have them.
@@ -129,7 +133,7 @@ struct AtlasSummary {
 
   /// Whether every graph was clean.
   [[nodiscard]] bool is_clean() const {
-    return deposed + stuck + churning + noisy + disturbed + split + unsafe == 0;
+    return deposed + stuck + churning + late + noisy + disturbed + split + unsafe == 0;
   }
   friend bool operator==(const AtlasSummary&, const AtlasSummary&) = default;
 };

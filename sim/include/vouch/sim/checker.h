@@ -48,7 +48,9 @@ struct CheckerOptions {
 /// - S3: behind a campaign stands a majority, the candidate included, each of which has really sent
 ///   its consent in this very round, not too long ago.
 /// - S6: the term of a node never decreases, not over a crash either (unless its disk is lost), and
-///   leaderships have increasing terms, which serve as fencing tokens.
+///   leaderships have increasing terms, which serve as fencing tokens. What counts is when a node
+///   begins to lead: with wait_out, who was elected later waits until who was elected earlier, but
+///   heard of it late, has led. No two elections have the same term.
 ///
 /// For a protocol that promises less (Raft without leases), what it reports is a measure, not a
 /// bug. Not thread-safe: give it one owner.
@@ -90,9 +92,13 @@ class Checker final : public Observer {
     Instant lease_until = kLongAgo;  ///< As the replica said it last.
     TrueTime lease_ends = kStart;    ///< The same in true time.
     Term term{};
+    Term elected{};                                 ///< Of its last election.
+    bool is_awaiting = false;                       ///< Elected, but not seen to lead yet.
     std::array<Consents, kMaxSimNodes> consents{};  ///< To this node, by responder.
   };
 
+  void check_elected(const Engine& engine, NodeIndex node, Term term);
+  void check_leadership(const Engine& engine, NodeIndex node);
   void check_campaign(const Engine& engine, NodeIndex node, const Note& note);
   void check_consents(const Engine& engine, NodeIndex node, const Note& note);
   void set_lease(const Engine& engine, NodeIndex node, Instant until);

@@ -148,6 +148,7 @@ class DynamoProtocol final : public Protocol {
   /// Without a quorum behind its renewal a lease says nothing: that variant is taken to lead until
   /// it learns of a higher ballot.
   [[nodiscard]] bool has_lease() const override { return options_.leader_quorum; }
+  [[nodiscard]] bool has_votes() const override { return false; }  // Ballots name their node.
   [[nodiscard]] std::string_view message_kind(const Payload& payload) const override;
   [[nodiscard]] std::unique_ptr<Replica> make(const ReplicaOptions& options) const override;
 

@@ -16,6 +16,7 @@ namespace vouch::sim {
 struct WorkOptions {
   Duration interval{};      ///< A leader accepts one piece of work so often; zero: no work at all.
   std::uint32_t bytes = 0;  ///< Size of the datagram that replicates it.
+  bool follows_advice = true;  ///< Hands leadership over when the Monitor advises it.
 };
 
 /// "This is the work of my term up to `index`, and all before it." As long as a datagram of work.

@@ -31,9 +31,10 @@ struct Period {
   Duration recovery{};        ///< Until the last moment without a usable leader; zero: always one.
   bool is_disturbed = false;  ///< kKept: a campaign, or no usable leader for a while.
   bool is_stuck = false;      ///< kRecoverable: no usable leader at the end.
-  bool is_churning = false;   ///< kRecoverable: more elections and more leaderships than one.
-  bool is_late = false;       ///< kRecoverable: usable at the end, but not within the bound.
-  bool is_noisy = false;      ///< kHopeless: a campaign, or somebody still leads at the end.
+  /// kRecoverable: more elections and more leaderships than one, or an election after the recovery.
+  bool is_churning = false;
+  bool is_late = false;   ///< kRecoverable: usable at the end, but not within the bound.
+  bool is_noisy = false;  ///< kHopeless: a campaign, or somebody still leads at the end.
 
   [[nodiscard]] bool is_clean() const {
     return !is_disturbed && !is_stuck && !is_churning && !is_late && !is_noisy;
@@ -73,6 +74,8 @@ class Liveness final : public Observer {
   Duration bound_;
   Period period_{};
   bool is_open_ = false;
+  TrueTime last_election_{};  ///< The newest one of this period; meaningful when it has one.
+  bool is_troubled_ = false;  ///< A node or a link is sick: work may stand still.
   bool is_fit_ = false;       ///< Nothing goes wrong by chance.
   bool was_settled_ = false;  ///< A stable leader stood when the period began.
   std::vector<Period> periods_;

@@ -8,6 +8,7 @@
 #include "vouch/sim/network.h"
 #include "vouch/sim/observer.h"
 #include "vouch/sim/replica.h"
+#include "vouch/sim/split_votes.h"
 #include "vouch/sim/time.h"
 
 namespace vouch::sim {
@@ -19,6 +20,7 @@ struct Outcome {
   /// Of these, begun by another node while a usable leader was there.
   std::uint32_t unnecessary_elections = 0;
   std::uint32_t leader_changes = 0;  ///< Leaderships won.
+  std::uint32_t split_votes = 0;     ///< See SplitVotes; a term counts in its phase.
   std::uint64_t term_growth = 0;     ///< Of the newest term known anywhere.
   Duration unavailable{};            ///< Time without a usable leader.
   Duration longest_gap{};            ///< Longest time without one, gaps cut at the phase's borders.
@@ -71,6 +73,7 @@ class Measures final : public Observer {
 
   std::array<Watched, kMaxSimNodes> nodes_{};
   Outcome phase_{};
+  SplitVotes split_votes_{};
   TrueTime phase_began_{};
   TrueTime accounted_{};
   TrueTime usable_until_{};     ///< The latest of the nodes'.

@@ -108,6 +108,7 @@ class OmniPaxosProtocol final : public Protocol {
   [[nodiscard]] std::string_view name() const override { return "omnipaxos"; }
   [[nodiscard]] std::size_t largest_message() const override { return sizeof(OmniPaxosMessage); }
   [[nodiscard]] bool has_lease() const override { return false; }
+  [[nodiscard]] bool has_votes() const override { return false; }  // Ballots name their node.
   [[nodiscard]] std::string_view message_kind(const Payload& payload) const override;
   [[nodiscard]] std::unique_ptr<Replica> make(const ReplicaOptions& options) const override;
 

@@ -15,6 +15,10 @@
 #include "vouch/detector/time.h"
 #include "vouch/sim/network.h"
 
+namespace vouch {
+struct Diagnosis;
+}
+
 namespace vouch::sim {
 
 class Engine;
@@ -45,8 +49,10 @@ enum class NoteKind : std::uint8_t {
   kSuspects,     ///< It suspects `node`.
   kTrusts,       ///< It trusts `node` again.
   kOther,        ///< Anything else; `word` names it.
+  kDiagnosis,    ///< It names what is broken, or that it is no more: `word`, `diagnosis`.
+  kAdvice,       ///< It leads and advises to hand over to `node`; `word` says why.
 };
-inline constexpr std::uint8_t kNoteKindCount = 9;
+inline constexpr std::uint8_t kNoteKindCount = 11;
 
 /// Something that a replica did and a reader of the trace wants to know. `word` must point to text
 /// that lives for ever.
@@ -62,6 +68,7 @@ struct Note {
   std::uint8_t quorum = 0;
   NodeId best{};
   Instant until = kLongAgo;
+  const Diagnosis* diagnosis = nullptr;  ///< kDiagnosis; valid during the call only.
 };
 
 /// A received message: the bytes that the sender's replica wrote, at an address aligned to 64.
@@ -212,6 +219,10 @@ class Protocol {
   /// Whether a leader relies on a lease. Without one its leadership counts until it is told
   /// otherwise, and there is no lease that could be split.
   [[nodiscard]] virtual bool has_lease() const = 0;
+
+  /// Whether two candidates of one term may divide the voters between them. Without it a term
+  /// belongs to one node (a ballot that names its node), and no vote can be split.
+  [[nodiscard]] virtual bool has_votes() const { return true; }
 
   /// How many bytes a message is on the wire; as large as its type when nothing else is known.
   [[nodiscard]] virtual std::size_t wire_size(const Payload& payload) const {

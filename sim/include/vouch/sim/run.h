@@ -7,6 +7,7 @@
 #include "vouch/detector/time.h"
 #include "vouch/sim/checker.h"
 #include "vouch/sim/clients.h"
+#include "vouch/sim/diagnoses.h"
 #include "vouch/sim/engine.h"
 #include "vouch/sim/liveness.h"
 #include "vouch/sim/measures.h"
@@ -56,6 +57,10 @@ struct RunResult {
   EngineCounters counters{};
   ClientOutcome clients_during{};  ///< From fault_from to fault_until.
   ClientOutcome clients_after{};   ///< From fault_until to the end.
+  TrueTime fault_from{};           ///< Of the plan.
+  TrueTime fault_until{};
+  std::vector<DiagnosisSpan> diagnoses;  ///< Of the whole run, in the order in which they came.
+  std::vector<AdviceGiven> advices;      ///< To hand over leadership.
 
   /// Failover time: the first gap without a usable leader that began in the fault phase, followed
   /// into the phase after it when the heal found none.

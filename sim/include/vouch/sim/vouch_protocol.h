@@ -11,6 +11,7 @@
 #include "vouch/host/vote.h"
 #include "vouch/probe/message.h"
 #include "vouch/quorum_check/config.h"
+#include "vouch/quorum_check/recorder.h"
 #include "vouch/sim/host_work.h"
 #include "vouch/sim/replica.h"
 
@@ -23,8 +24,10 @@ using VouchMessage = std::variant<Message, host::VoteMessage, WorkMessage>;
 /// The shipped Monitor with the built-in election as its host, unchanged, in virtual time.
 class VouchReplica final : public TypedReplica<VouchReplica, VouchMessage> {
  public:
-  /// `config` without self, peers, groups and boot, which the replica fills in.
-  VouchReplica(const ReplicaOptions& options, const MonitorConfig& config, const WorkOptions& work);
+  /// `config` without self, peers, groups and boot, which the replica fills in. `recorder`: see
+  /// VouchProtocol::set_recorder.
+  VouchReplica(const ReplicaOptions& options, const MonitorConfig& config, const WorkOptions& work,
+               DecisionRecorder* recorder = nullptr);
 
   Instant start(const Boot& boot, Context& context) override;
   Instant handle(NodeId from, const VouchMessage& message, Context& context);
@@ -48,6 +51,7 @@ class VouchReplica final : public TypedReplica<VouchReplica, VouchMessage> {
   NodeId self_;
   std::size_t replicas_;
   MonitorConfig config_;
+  DecisionRecorder* recorder_;
   Rng rng_;
   host::Ballot ballot_{};  ///< What the disk keeps.
   Term led_{};             ///< The term that this node leads, or 0.
@@ -57,6 +61,7 @@ class VouchReplica final : public TypedReplica<VouchReplica, VouchMessage> {
   NodeId awaited_leader_{};
   bool is_drained_ = false;  ///< By the operator; a restart does not change it.
   HostWork work_;
+  bool follows_advice_;
   Term working_{};               ///< The term for which work_ accepts.
   LogPosition reported_log_{};   ///< The same of its log.
   Duration reported_pending_{};  ///< What the Monitor was told last.
@@ -80,12 +85,17 @@ class VouchProtocol final : public Protocol {
 
   [[nodiscard]] const MonitorConfig& config() const { return config_; }
 
+  /// The Monitors of all replicas made from now on tell `recorder` their decisions (nullptr:
+  /// nobody). It must outlive them. A protocol that several threads use must have none.
+  void set_recorder(DecisionRecorder* recorder) { recorder_ = recorder; }
+
  private:
   VouchProtocol(const MonitorConfig& config, const WorkOptions& work)
       : config_(config), work_(work) {}
 
   MonitorConfig config_;
   WorkOptions work_;
+  DecisionRecorder* recorder_ = nullptr;
 };
 
 }  // namespace vouch::sim

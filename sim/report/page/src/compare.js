@@ -12,8 +12,11 @@ export class Compare {
     this.failover = new FailoverChart();
     this.rates = new RateChart(store);
     this.note = h('p', { class: 'muted small' });
+    this.clients = h('table', { class: 'compare clients' });
+    this.clientNote = h('p', { class: 'muted small' });
+    this.clientPart = h('div', {}, h('h3', {}, 'What clients saw'), this.clients, this.clientNote);
     this.element = h('section', { class: 'panel' }, h('h2', {}, 'The policies compared'),
-      this.table, this.note, this.misses,
+      this.table, this.note, this.misses, this.clientPart,
       h('div', { class: 'charts' }, this.failover.element, this.rates.element));
   }
 
@@ -32,6 +35,7 @@ export class Compare {
     'lease if the policy has leases, and reaches a majority both ways. Needless: elections that ',
     'began while there was one. Messages: per node and second in the fault phase.');
     this.drawMisses(scenario);
+    this.drawClients(scenario);
     this.failover.element.hidden = runs === 1;
     this.rates.draw(scenario);
     if (runs > 1) this.failover.draw(scenario);
@@ -50,7 +54,7 @@ export class Compare {
     const available = availabilities(scenario, policy);
     const times = failovers(scenario, policy);
     const split = Math.max(...measure('split_lease_ms'));
-    const verdict = policy.misses.length > 0 ? 'missed' : policy.is_expected ? 'as expected' : '–';
+    const verdict = verdictOf(policy);
     return h('tr', {
       'data-policy': policy.name,
       onclick: () => this.store.set({ policy }),
@@ -74,10 +78,44 @@ export class Compare {
     cell('outcome', verdict, { class: `outcome ${verdict.replace(' ', '-')}` }));
   }
 
+  /** Availability, longest gap and wrong leaders as the clients of the scenario saw them. */
+  drawClients(scenario) {
+    this.clientPart.hidden = scenario.clients === 0;
+    const columns = [
+      ['available', (policy) => policy.clients_available_per_million, 'least',
+        (value) => percent(value / 1e4)],
+      ['longest gap', (policy) => policy.measures.client_longest_gap_ms, 'most', gapText],
+      ['down after the heal', (policy) => policy.measures.client_unavailable_after_ms, 'most',
+        gapText],
+      ['wrong leader', (policy) => policy.measures.wrong_leader_requests, 'most', String],
+      ['no leader', (policy) => policy.measures.not_leader_requests, 'most', String],
+      ['useless front ends', (policy) => policy.measures.useless_front_end_ms, 'most', gapText],
+    ];
+    put(this.clients, h('thead', {}, h('tr', {}, ['policy', ...columns.map(([name]) => name)]
+      .map((name) => h('th', { scope: 'col' }, name)))),
+    h('tbody', {}, scenario.policies.map((policy, number) => h('tr', {
+      'data-policy': policy.name,
+      onclick: () => this.store.set({ policy }),
+    }, h('th', { scope: 'row' }, swatch(number), policy.name),
+    columns.map(([name, valuesOf, worstIs, text]) => {
+      const values = valuesOf(policy);
+      const median = quantile(values, 0.5);
+      const worst = worstIs === 'least' ? Math.min(...values) : Math.max(...values);
+      const isBad = name === 'wrong leader' && worst > 0;
+      return h('td', { 'data-label': name, class: `number${isBad ? ' bad' : ''}` },
+        twice(text(median), worst !== median && text(worst)));
+    })))));
+    put(this.clientNote, `${scenario.clients} sticky clients send a write every 100 ms; a try `,
+      'that fails takes 300 ms, then the next replica is asked. Available and longest gap are ',
+      'those of the worst client, the share in the fault phase. Wrong leader: tries that a node ',
+      'which takes itself for the leader could not commit. Useless front ends: time in which an ',
+      'endpoint that clients reach could serve nobody although there was a usable leader.');
+  }
+
   drawMisses(scenario) {
     const missed = scenario.policies.filter((policy) => policy.misses.length > 0);
     put(this.misses, missed.map((policy) => h('details', { open: policy.name === 'vouch' },
-      h('summary', {}, `${policy.name} missed what the scenario expects (${policy.misses.length})`),
+      h('summary', {}, `${policy.name} ${missedWhat(policy)} (${policy.misses.length})`),
       h('ul', {}, policy.misses.slice(0, 20).map((miss) => h('li', {}, miss)),
         policy.misses.length > 20 ? h('li', {}, `and ${policy.misses.length - 20} more`) : null))));
   }
@@ -101,6 +139,24 @@ export class Compare {
     this.rates.moveCursor();
   }
 }
+
+/** vouch misses what is expected of it; another policy differs from what is known of it. */
+function verdictOf(policy) {
+  const isVouch = policy.name === 'vouch';
+  if (policy.misses.length > 0) {
+    if (!isVouch) return 'differs';
+    return policy.is_judged ? 'missed' : 'rules broken';
+  }
+  if (policy.is_expected) return 'as expected';
+  return isVouch ? 'rules kept' : '–';
+}
+
+function missedWhat(policy) {
+  if (policy.name !== 'vouch') return 'differs from what the scenario expects';
+  return policy.is_judged ? 'missed what the scenario expects' : 'broke its rules';
+}
+
+const gapText = (ms) => (ms === 0 ? 'none' : millisText(ms));
 
 const percent = (share) => `${share >= 99.95 || share === 0 ? Math.round(share) : share.toFixed(1)} %`;
 

@@ -143,7 +143,7 @@ function plural(text) {
 function shortened(text) {
   const groups = new Map();
   for (const part of text.split('; ')) {
-    const match = part.match(/^link (n\d+) -> (n\d+) (.*)$/);
+    const match = part.match(/^link ([nc]\d+) -> ([nc]\d+) (.*)$/);
     const [key, link] = match ? [match[3], [match[1], match[2]]] : [part, null];
     groups.set(key, [...(groups.get(key) ?? []), link]);
   }

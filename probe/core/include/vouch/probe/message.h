@@ -53,6 +53,33 @@ struct Sender {
   friend bool operator==(const Sender&, const Sender&) = default;
 };
 
+/// What is wrong with a directed link, as the node at one end of it sees it. Bits of
+/// LinkReport::flags; all but kLosesLarge are about the direction to the reporter.
+enum class LinkFlag : std::uint8_t {
+  kSilent = 1,       ///< No heartbeat arrives.
+  kLossy = 2,        ///< Many are lost.
+  kFlapping = 4,     ///< It falls silent and comes back again and again.
+  kSlow = 8,         ///< What arrives is much older than it used to be.
+  kLosesLarge = 16,  ///< From the reporter: small messages arrive, padded ones do not.
+  kExited = 32,      ///< The process at the other end has exited, or is refused by its host.
+};
+inline constexpr std::uint8_t kLinkFlagBits = 6;
+
+/// One cell of the group's directed reachability matrix: how the link from a peer to the reporter
+/// does (LinkHealth).
+struct LinkReport {
+  std::uint8_t flags = 0;    ///< Of LinkFlag.
+  std::uint8_t lost = 0;     ///< Of the last 32 heartbeats; an outage counts as one.
+  std::uint8_t latency = 0;  ///< Round trip in [2^(n-1), 2^n) ms; 0: below one, or unknown.
+  std::uint8_t silence = 0;  ///< Since the newest heartbeat, in whole heartbeat intervals.
+
+  [[nodiscard]] constexpr bool has(LinkFlag flag) const {
+    return (flags & static_cast<std::uint8_t>(flag)) != 0;
+  }
+  constexpr void set(LinkFlag flag) { flags |= static_cast<std::uint8_t>(flag); }
+  friend bool operator==(const LinkReport&, const LinkReport&) = default;
+};
+
 /// What the sender of a heartbeat knows first-hand of one other node: one cell of its row in the
 /// group's directed reachability matrix, and one entry of its support vector.
 struct PeerReport {
@@ -60,6 +87,11 @@ struct PeerReport {
   WireMicros support{};   ///< How long the peer's promise to the sender still runs.
   bool hears = false;     ///< The sender hears the peer: its detector trusts it.
   bool is_heard = false;  ///< The peer's echoes prove that it hears the sender.
+  /// Hearsay, for who does not hear the peer itself: to whom it is silent. Bit n: the node of the
+  /// n-th report of this heartbeat is not heard by the peer; the sender has bit kSenderBit.
+  std::uint16_t unheard = 0;
+  LinkReport link{};
+  static constexpr unsigned kSenderBit = 15;
 
   friend bool operator==(const PeerReport&, const PeerReport&) = default;
 };
@@ -112,6 +144,11 @@ struct Heartbeat {
   ClockStamp echo_padded{};
   bool sick = false;    ///< The sender knows that it is itself slow: it does not judge others.
   bool padded = false;  ///< Fills a whole datagram (kMaxDatagram), to probe for big messages.
+  bool limps = false;   ///< The sender was slow, or stood still, a moment ago.
+  bool stuck = false;   ///< Its host's work does not move.
+  /// So many numbers before this one the newest padded heartbeat was sent; 0: none that counts.
+  /// What is lost for its size is no lossy link.
+  std::uint8_t padded_behind = 0;
   std::uint8_t report_count = 0;
   std::uint8_t group_count = 0;
   std::array<PeerReport, kMaxNodes - 1> reports{};
@@ -198,19 +235,25 @@ struct StreamDigest {
 /// size depends on none.
 ///
 /// Support vector: `lease_floor` is how long every running promise to the sender still runs at the
-/// least. Peers whose promise is shorter than the others', or has run out, are in `reports`, if
-/// they fit; if not, the list is empty. As the sender withdraws a claim when its quorum lease
-/// lapses, the quorum lease of a group that it claims runs for the floor in any case.
+/// least, those of `reports` aside. Peers whose promise is shorter than the others', or has run
+/// out, are in `reports`; if not all of them fit, the floor is that of all promises that run. As
+/// the sender withdraws a claim when its quorum lease lapses, the quorum lease of a group that it
+/// claims runs for the floor in any case.
+///
+/// Row of the matrix: whoever is not in `reports` is well, as far as the sender keeps track of it.
 struct NodeHeartbeat {
   Sender from{};
   Seq seq{};
-  ClockStamp sent_at{};  ///< As in Heartbeat, so are the next five.
+  ClockStamp sent_at{};  ///< As in Heartbeat, so are the next nine.
   Incarnation echo_incarnation{};
   ClockStamp echo{};
   ClockStamp promised{};
   ClockStamp echo_padded{};
   bool sick = false;
   bool padded = false;
+  bool limps = false;
+  bool stuck = false;
+  std::uint8_t padded_behind = 0;
   std::uint8_t report_count = 0;
   WireMicros lease_floor{};
   StreamDigest digest{};

@@ -156,6 +156,12 @@ class WireWriter {
     byte(static_cast<std::uint8_t>(bits));
   }
 
+  /// Flags that are kept as bits of one number; only the lowest `count` may be set.
+  void bits(std::uint8_t value, unsigned count) {
+    VOUCH_ASSERT(unsigned{value} >> count == 0);
+    byte(value);
+  }
+
   /// Fills the rest of a whole datagram with zeros.
   void padding() {
     while (size_ < kMaxDatagram)
@@ -266,6 +272,13 @@ class WireReader {
     if (unsigned{bits} >> sizeof...(Flags) != 0) fail(DropReason::kValue);
     unsigned at = 0;
     ((values = ((unsigned{bits} >> at++) & 1U) != 0), ...);
+  }
+
+  void bits(std::uint8_t& value, unsigned count) {
+    number(value);
+    if (unsigned{value} >> count == 0) return;
+    fail(DropReason::kValue);
+    value = 0;
   }
 
   /// The rest must be zeros that fill a whole datagram.

@@ -36,7 +36,7 @@ struct ElectionConfig {
   Duration retry_interval = std::chrono::milliseconds(50);
 
   /// How long a candidacy may last. Above zero; a good deal shorter than the lease, which is
-  /// counted from the first request.
+  /// counted from the first request and ends every candidacy that is still open then.
   Duration vote_window = std::chrono::milliseconds(300);
 
   /// What was persisted before a restart; at most one entry per group, of configured groups only.
@@ -72,7 +72,7 @@ using ElectionOutput = std::variant<SendVote, Persist, LocalEvent>;
 struct ElectionCounters {
   std::uint64_t candidacies = 0;
   std::uint64_t candidacies_won = 0;
-  std::uint64_t candidacies_expired = 0;  ///< vote_window was over.
+  std::uint64_t candidacies_expired = 0;  ///< vote_window or the lease was over.
   std::uint64_t candidacies_lost = 0;  ///< A newer term, or a majority that will not vote for it.
   std::uint64_t requests_sent = 0;
   std::uint64_t votes_granted = 0;  ///< To others, each term once.

@@ -23,6 +23,8 @@ namespace vouch::host {
 struct ReplicaConfig {
   MonitorConfig monitor;
   ElectionConfig election{};
+  /// Whether an advice to hand leadership over is followed at once. False: it is for the sink only.
+  bool follows_advice = true;
 };
 
 /// One replica without I/O: a Monitor and the built-in election, wired to each other. The simulator
@@ -93,12 +95,17 @@ class Replica {
     return std::min(monitor_.next_timeout(), election_.next_timeout());
   }
 
+  /// See Monitor::set_recorder.
+  void set_recorder(DecisionRecorder* recorder) { monitor_.set_recorder(recorder); }
+
   [[nodiscard]] const Monitor& monitor() const { return monitor_; }
   [[nodiscard]] const BuiltinElection& election() const { return election_; }
 
  private:
-  Replica(Monitor monitor, BuiltinElection election)
-      : monitor_(std::move(monitor)), election_(std::move(election)) {}
+  Replica(Monitor monitor, BuiltinElection election, bool follows_advice)
+      : monitor_(std::move(monitor)),
+        election_(std::move(election)),
+        follows_advice_(follows_advice) {}
 
   [[nodiscard]] VotePermission permission(GroupId group, NodeId candidate, Instant now) const {
     return {monitor_.may_vote(group, candidate, now), monitor_.bound(group, candidate, now)};
@@ -118,6 +125,8 @@ class Replica {
         election_.handle_stand_down(now, output);
       } else if constexpr (std::same_as<Output, LeaderChanged>) {
         election_.observe_term(now, output.group, output.term);
+      } else if constexpr (std::same_as<Output, TransferAdvice>) {
+        if (follows_advice_) monitor_.handle_local(now, HandOver{output.group, output.term});
       }
       sink(output);
     }
@@ -125,6 +134,7 @@ class Replica {
 
   Monitor monitor_;
   BuiltinElection election_;
+  bool follows_advice_;
 };
 
 }  // namespace vouch::host

@@ -16,6 +16,7 @@ struct PolicyReport {
   std::string policy;
   std::uint64_t first_seed = 1;
   bool is_expected = false;             ///< The scenario says something about this policy.
+  bool is_judged = true;                ///< By what it says: not with other times than its own.
   std::vector<std::string> misses;      ///< What the runs missed of it, each in words.
   std::vector<sim::RunResult> results;  ///< At least one.
   Recording recording;

@@ -153,6 +153,7 @@ class Recorder final : public sim::Observer, private LaneSink {
                          const std::string& text);
   void note_trouble(sim::TrueTime at, const sim::Fault& fault, const std::string& text);
   void add_line(RecordLine line);
+  void add_client_faults();
   [[nodiscard]] bool is_news(sim::NodeIndex node, const sim::Note& note) const;
   [[nodiscard]] std::size_t bucket_of(sim::TrueTime at, sim::NodeIndex from,
                                       sim::NodeIndex to) const;
@@ -165,6 +166,7 @@ class Recorder final : public sim::Observer, private LaneSink {
   Flights<Flight> flights_;
   std::vector<Window> windows_;
   std::vector<std::optional<std::size_t>> last_line_;  ///< Per node: its newest line.
+  std::vector<sim::TimedFault> client_faults_;  ///< Of links to clients, which no engine sees.
   sim::Link initial_link_;
   std::vector<sim::Link> links_;  ///< As last written down, [from][to], flat.
 };

@@ -37,8 +37,9 @@ enum class Measure : std::uint8_t {
   kUselessFrontEnd,         ///< `useless_front_end_ms`: endpoint-milliseconds in the fault phase.
   kWrongLeaderRequests,     ///< `wrong_leader_requests`: see sim::ClientOutcome.
   kNotLeaderRequests,       ///< `not_leader_requests`.
+  kTransfersAdvised,        ///< `transfers_advised`: by leaders, in the whole run.
 };
-inline constexpr std::uint8_t kMeasureCount = 17;
+inline constexpr std::uint8_t kMeasureCount = 18;
 
 [[nodiscard]] std::string_view to_string(Measure measure);
 
@@ -53,6 +54,16 @@ struct Bound {
   std::optional<std::int64_t> max;
 };
 
+/// A diagnosis that somebody is expected to raise, or may raise.
+struct ExpectedDiagnosis {
+  std::string code;     ///< As to_string(DiagnosisKind) names it.
+  std::string culprit;  ///< As culprit_text() names it, nodes by index; empty: any.
+  Duration after{};     ///< Counted from fault_from: when its cause begins.
+  Duration within = std::chrono::seconds(2);
+  bool is_optional = false;
+  bool stays = false;  ///< Need not be cleared after the heal: its cause lasts.
+};
+
 /// What one policy is expected to do.
 struct Expectation {
   std::string policy;
@@ -60,6 +71,8 @@ struct Expectation {
   std::optional<sim::NodeSet>
       final_leader;  ///< Exactly one usable leader at the end, out of these; an empty set: none.
   std::optional<sim::NodeSet> leader_at_heal;  ///< The same, when the fault ends.
+  /// All that is diagnosed must be among these, by whomever. An empty list: nothing is.
+  std::optional<std::vector<ExpectedDiagnosis>> diagnosis;
 };
 
 /// What kind of outcome a scenario is about. The reader checks that what vouch is expected to do
