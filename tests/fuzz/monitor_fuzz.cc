@@ -69,7 +69,8 @@ class Session {
       : input_(&input), monitor_(std::move(monitor)), now_(now) {}
 
   void step() {
-    switch (input_->byte() % 8) {
+    const bool has_relays = monitor_.config().relay != vouch::RelayMode::kOff;
+    switch (input_->byte() % (has_relays ? 11 : 8)) {
       case 0:
         return pass_time();
       case 1:
@@ -84,6 +85,12 @@ class Session {
         return clock_back();
       case 6:
         return take_answer();
+      case 7:
+        return take(vouch::Message(relay_request()));
+      case 8:
+        return take(vouch::Message(relayed()));
+      case 9:
+        return take(vouch::Message(relayed_promise()));
       default:
         return run_timer();
     }
@@ -207,6 +214,37 @@ class Session {
     return r;
   }
 
+  vouch::RelayRequest relay_request() {
+    vouch::RelayRequest r{.from = sender()};
+    r.origin = node();
+    r.origin_incarnation = vouch::Incarnation{1U + input_->byte() / 64U};
+    r.promised = stamp();
+    r.group_count = input_->byte() % 4;
+    r.groups = {group(), group()};
+    return r;
+  }
+
+  vouch::RelayedHeartbeat relayed() {
+    vouch::RelayedHeartbeat r{.from = sender(), .origin = sender()};
+    const vouch::Heartbeat h = heartbeat();
+    r.sent_at = h.sent_at;
+    r.echo_incarnation = h.echo_incarnation;
+    r.echo = h.echo;
+    r.age = micros();
+    r.group_count = h.group_count;
+    r.groups = h.groups;
+    return r;
+  }
+
+  vouch::RelayedPromise relayed_promise() {
+    vouch::RelayedPromise r{.from = sender(), .promiser = sender()};
+    r.origin_incarnation = vouch::Incarnation{input_->byte() < 0xe0 ? 1 : input_->number()};
+    r.promised = stamp();
+    r.group_count = input_->byte() % 4;
+    r.groups = {group(), group()};
+    return r;
+  }
+
   /// An answer that fits the newest question, but for what the input changes.
   void take_answer() {
     vouch::ConfirmReply r = reply();
@@ -314,6 +352,7 @@ vouch::MonitorConfig configuration(Input& input) {
   if ((flags & 1U) != 0) config.boot = vouch::BootMode::kFirstBoot;
   if ((flags & 2U) != 0) config.lease_mode = vouch::LeaseMode::kWaitOut;
   config.detector.kind = static_cast<vouch::DetectorKind>((flags >> 2) % 3);
+  config.relay = static_cast<vouch::RelayMode>((flags >> 5) % 3);
   const std::vector<NodeId> all = {NodeId{1}, NodeId{2}, kSelf, NodeId{4}, NodeId{5}};
   config.groups.push_back({.id = kGroups[0], .voters = all});
   config.groups.push_back({.id = kGroups[1],

@@ -1,0 +1,106 @@
+// The part of GroupWatch that keeps a leader which this node does not hear, over a peer that does.
+
+#include <algorithm>
+
+#include "vouch/quorum_check/group_watch.h"
+
+namespace vouch {
+
+/// Of those that vouch for the leader, the one whose evidence carries furthest: a peer that has
+/// lost the leader as well vouches for a while, but its evidence is as old as its own last word.
+Slot GroupWatch::best_relayer(const DecisionOutput& decided, Slot but) const {
+  Slot best = kNoSlot;
+  decided.via.for_each([&](Slot slot) {
+    if (slot == self_ || slot == round_.subject() || slot == but) return;
+    const bool is_better = best == kNoSlot || round_.answers()[slot].evidence_until >
+                                                  round_.answers()[best].evidence_until;
+    if (is_better) best = slot;
+  });
+  return best;
+}
+
+/// While peers vouch for the leader, asks one of them to pass on its heartbeats, and stays with it
+/// as long as they come. Needs no timer of its own: whatever wakes this node does.
+void GroupWatch::tend_relay(Core& core, const DecisionOutput& decided) {
+  if (!round_.active() || decided.verdict != Verdict::kSuppress || round_.subject() == kNoSlot) {
+    relayer_ = {};
+    return;
+  }
+  const Duration interval = core.config.heartbeat_interval;
+  const bool has_one = relayer_.via != kNoSlot && decided.via.contains(relayer_.via);
+  bool is_silent = false;
+  bool is_bettered = false;
+  Slot best = best_relayer(decided, kNoSlot);
+  if (has_one) {
+    const Duration patience = interval * 5 / 2 + peer_of(core, relayer_.via).round_trip;
+    is_silent = core.now - std::max(relayer_.since, relayer_.heard) > patience;
+    // The answers come one after the other, and the first may be that of a peer that cannot help.
+    is_bettered = relayer_.heard == kLongAgo && best != kNoSlot &&
+                  round_.answers()[best].evidence_until >
+                      round_.answers()[relayer_.via].evidence_until + interval;
+    if (is_silent) {
+      best = best_relayer(decided, relayer_.via);
+      if (best == kNoSlot) {
+        best = relayer_.via;  // Who else could? That is asked at once.
+        next_attempt_ = std::min(next_attempt_, core.now + std::chrono::microseconds(1));
+      }
+    }
+  }
+  if (best == kNoSlot) return;
+  if (!has_one || is_silent || is_bettered) {
+    relayer_ = Relayer{.via = best, .since = core.now, .renew_at = core.now};
+  }
+  if (core.now < relayer_.renew_at) return;
+  relayer_.renew_at = core.now + interval;
+  RelayRequest request{.from = {core.roster.self_id(), core.config.incarnation}};
+  request.origin = node_of(core, round_.subject());
+  request.origin_incarnation = peer_of(core, round_.subject()).incarnation;
+  core.out.push(Send{node_of(core, relayer_.via), request});
+}
+
+bool GroupWatch::handle_relayed(Core& core, Slot via, const RelayedHeartbeat& relayed,
+                                const GroupRecord& record, Instant proved_until) {
+  const Slot from = slot_of(core, relayed.origin.node);
+  // Nobody relays unasked, and only the one that was chosen.
+  if (!round_.active() || from != round_.subject() || via != relayer_.via) {
+    ++core.counters.dropped_stale_answer;
+    return false;
+  }
+  if (relayed.sent_at <= relayer_.newest) {
+    ++core.counters.dropped_stale_sequence;
+    return false;
+  }
+  relayer_.newest = relayed.sent_at;
+  relayer_.heard = core.now;
+  PeerView& view = views_[from];
+  view.candidacy = record.candidacy;
+  // What the leader has given up is hearsay here, and releases no promise: that it says itself, or
+  // time does.
+  learn_leader(core, record.term, record.claim.value() != 0 ? from : slot_of(core, record.leader));
+  const bool is_claimed = record.claim.value() != 0 && record.claim == term_ && leader_ == from &&
+                          view.abdicated < record.claim;
+  if (!is_claimed || !round_.active()) return false;
+  const Duration limit = core.config.progress_timeout;
+  if (limit > Duration::zero() && from_wire(record.pending_age) > limit) return false;
+  // None is due while the relay flows. (Evidence that is over already renews nothing.)
+  round_.renew_evidence(via, proved_until);
+  const Instant ahead = proved_until - 2 * core.config.confirm_interval - round_.round_trip();
+  next_attempt_ = std::max(next_attempt_, ahead);
+  if (core.config.relay != RelayMode::kAll || !accepts_claim(core, from, record)) return false;
+  make_promise(core, from, record.claim, core.now + core.config.promise());
+  relayer_.renew_at = core.now + core.config.heartbeat_interval;  // The promise asks for more.
+  return true;
+}
+
+void GroupWatch::handle_relayed_promise(const Core& core, Slot promiser, Slot via,
+                                        Instant promised_at) {
+  if (!leads_ || promised_at < claim_made_) return;
+  // What is to become of the log goes the same way.
+  if (!core.carries_large(peer_of(core, via))) return;
+  const Instant until = promised_at + core.config.lease;
+  if (until <= support_[promiser]) return;
+  support_[promiser] = until;
+  refresh_lease();
+}
+
+}  // namespace vouch
