@@ -22,22 +22,28 @@ Slot GroupWatch::best_relayer(const DecisionOutput& decided, Slot but) const {
 /// While peers vouch for the leader, asks one of them to pass on its heartbeats, and stays with it
 /// as long as they come. Needs no timer of its own: whatever wakes this node does.
 void GroupWatch::tend_relay(Core& core, const DecisionOutput& decided) {
-  if (!round_.active() || decided.verdict != Verdict::kSuppress || round_.subject() == kNoSlot) {
+  const bool is_bound =
+      relayer_.has_promised && promise_.to == round_.subject() && promise_.until > core.now;
+  // Who is still bound over a peer hears over it as well when the leader gives up.
+  const bool wants_one = decided.verdict == Verdict::kSuppress || is_bound;
+  if (!round_.active() || round_.subject() == kNoSlot || !wants_one) {
     relayer_ = {};
     return;
   }
   const Duration interval = core.config.heartbeat_interval;
-  const bool has_one = relayer_.via != kNoSlot && decided.via.contains(relayer_.via);
+  const bool has_one =
+      relayer_.via != kNoSlot && (decided.via.contains(relayer_.via) || decided.via.empty());
   bool is_silent = false;
   bool is_bettered = false;
   Slot best = best_relayer(decided, kNoSlot);
+  if (best == kNoSlot && has_one) best = relayer_.via;
   if (has_one) {
     const Duration patience = interval * 5 / 2 + peer_of(core, relayer_.via).round_trip;
     is_silent = core.now - std::max(relayer_.since, relayer_.heard) > patience;
     // The answers come one after the other, and the first may be that of a peer that cannot help.
-    is_bettered = relayer_.heard == kLongAgo && best != kNoSlot &&
-                  round_.answers()[best].evidence_until >
-                      round_.answers()[relayer_.via].evidence_until + interval;
+    is_bettered =
+        relayer_.heard == kLongAgo && round_.answers()[best].evidence_until >
+                                          round_.answers()[relayer_.via].evidence_until + interval;
     if (is_silent) {
       best = best_relayer(decided, relayer_.via);
       if (best == kNoSlot) {
@@ -48,7 +54,10 @@ void GroupWatch::tend_relay(Core& core, const DecisionOutput& decided) {
   }
   if (best == kNoSlot) return;
   if (!has_one || is_silent || is_bettered) {
-    relayer_ = Relayer{.via = best, .since = core.now, .renew_at = core.now};
+    relayer_ = Relayer{.via = best,
+                       .since = core.now,
+                       .renew_at = core.now,
+                       .has_promised = relayer_.has_promised};
   }
   if (core.now < relayer_.renew_at) return;
   relayer_.renew_at = core.now + interval;
@@ -74,8 +83,13 @@ bool GroupWatch::handle_relayed(Core& core, Slot via, const RelayedHeartbeat& re
   relayer_.heard = core.now;
   PeerView& view = views_[from];
   view.candidacy = record.candidacy;
-  // What the leader has given up is hearsay here, and releases no promise: that it says itself, or
-  // time does.
+  // What the leader has given up is hearsay here. It frees the promise that went the same way, and
+  // no other: for that the leader speaks itself, or time does.
+  if (relayer_.has_promised && record.abdicated >= promise_.term && promise_.to == from) {
+    release(from, promise_.term);
+    relayer_.has_promised = false;
+    next_attempt_ = std::min(next_attempt_, core.now + std::chrono::microseconds(1));
+  }
   learn_leader(core, record.term, record.claim.value() != 0 ? from : slot_of(core, record.leader));
   const bool is_claimed = record.claim.value() != 0 && record.claim == term_ && leader_ == from &&
                           view.abdicated < record.claim;
@@ -88,6 +102,7 @@ bool GroupWatch::handle_relayed(Core& core, Slot via, const RelayedHeartbeat& re
   next_attempt_ = std::max(next_attempt_, ahead);
   if (core.config.relay != RelayMode::kAll || !accepts_claim(core, from, record)) return false;
   make_promise(core, from, record.claim, core.now + core.config.promise());
+  relayer_.has_promised = true;
   relayer_.renew_at = core.now + core.config.heartbeat_interval;  // The promise asks for more.
   return true;
 }

@@ -122,7 +122,7 @@ RunOptions run_options_of(const SwarmCase& swarm, std::string_view policy) {
   RunOptions options;
   options.seed = swarm.seed;
   options.liveness_bound = swarm.liveness_bound;
-  if (policy == "vouch") options.consent_limit = consent_limit(swarm.settings.vouch);
+  if (is_vouch(policy)) options.consent_limit = consent_limit(swarm.settings.vouch);
   return options;
 }
 

@@ -198,8 +198,10 @@ Instant VouchReplica::handle(NodeId from, const VouchMessage& message, Context& 
     replica_->handle_message(context.now(), from, *core);
   } else if (const auto* vote = std::get_if<1>(&message)) {
     replica_->handle_message(context.now(), from, *vote);
+  } else if (const auto* work = std::get_if<2>(&message)) {
+    handle_work(from, *work, context);
   } else {
-    handle_work(from, *std::get_if<2>(&message), context);
+    handle_routed(*std::get_if<3>(&message), context);
   }
   return finish(context);
 }
@@ -212,11 +214,29 @@ Instant VouchReplica::handle_timeout(Context& context) {
 void VouchReplica::handle_work(NodeId from, const WorkMessage& message, Context& context) {
   if (const auto* append = std::get_if<WorkAppend>(&message)) {
     const std::optional<WorkAck> ack = work_.handle(context.now(), *append);
-    if (ack) context.send<VouchMessage>(from, std::in_place_index<2>, *ack);
+    if (ack) send_work(from, *ack, context);
   } else {
     work_.handle(from, *std::get_if<WorkAck>(&message));
   }
   report_work(context);
+}
+
+/// Straight, or the way that the Monitor knows.
+template <typename Work>
+void VouchReplica::send_work(NodeId to, const Work& work, Context& context) {
+  if (config_.relay == RelayMode::kAll) {
+    const std::optional<NodeId> hop = replica_->monitor().next_hop(to);
+    if (hop && *hop != to) {
+      return context.send<VouchMessage>(*hop, RoutedWork{self_, to, WorkMessage(work)});
+    }
+  }
+  context.send<VouchMessage>(to, std::in_place_index<2>, work);
+}
+
+void VouchReplica::handle_routed(const RoutedWork& routed, Context& context) {
+  if (routed.to == self_) return handle_work(routed.from, routed.work, context);
+  const bool is_straight = replica_->monitor().next_hop(routed.to) == routed.to;
+  if (is_straight) context.send<VouchMessage>(routed.to, routed);
 }
 
 std::optional<Instant> VouchReplica::handle_node_fault(const NodeFault& fault, Context& context) {
@@ -259,7 +279,7 @@ void VouchReplica::do_work(Context& context) {
   if (const std::optional<WorkAppend> append = work_.advance(context.now())) {
     for (NodeIndex index = 0; index < replicas_; ++index) {
       const NodeId peer{index + 1};
-      if (peer != self_) context.send<VouchMessage>(peer, std::in_place_index<2>, *append);
+      if (peer != self_) send_work(peer, *append, context);
     }
   }
   report_work(context);
@@ -321,6 +341,18 @@ Result<VouchProtocol> VouchProtocol::create(const MonitorConfig& config, std::si
   return VouchProtocol(config, work);
 }
 
+std::string_view VouchProtocol::name() const {
+  switch (config_.relay) {
+    case RelayMode::kOff:
+      break;
+    case RelayMode::kHeartbeats:
+      return "vouch+relay=heartbeats";
+    case RelayMode::kAll:
+      return "vouch+relay=all";
+  }
+  return "vouch";
+}
+
 std::string_view VouchProtocol::message_kind(const Payload& payload) const {
   const auto& message = payload.as<VouchMessage>();
   if (const auto* core = std::get_if<0>(&message)) {
@@ -335,6 +367,12 @@ std::string_view VouchProtocol::message_kind(const Payload& payload) const {
         return "node_heartbeat";
       case 4:
         return "group_batch";
+      case 5:
+        return "relay_request";
+      case 6:
+        return "relayed_heartbeat";
+      case 7:
+        return "relayed_promise";
       default:
         return "unknown";
     }
@@ -342,6 +380,7 @@ std::string_view VouchProtocol::message_kind(const Payload& payload) const {
   if (const auto* vote = std::get_if<1>(&message)) {
     return vote->index() == 0 ? "vote_request" : "vote_reply";
   }
+  if (message.index() == 3) return "routed_work";
   return std::get_if<2>(&message)->index() == 0 ? "work_append" : "work_ack";
 }
 
@@ -351,7 +390,9 @@ std::size_t VouchProtocol::wire_size(const Payload& payload) const {
   if (const auto* core = std::get_if<0>(&message)) return encode(*core, kCluster, room);
   if (const auto* vote = std::get_if<1>(&message)) return host::encode(*vote, kCluster, room);
   // The host's own messages: the work itself, and a short answer.
-  return std::get_if<2>(&message)->index() == 0 ? work_.bytes : kHeaderSize + sizeof(WorkAck);
+  const auto* routed = std::get_if<3>(&message);
+  const WorkMessage& work = routed != nullptr ? routed->work : *std::get_if<2>(&message);
+  return work.index() == 0 ? work_.bytes : kHeaderSize + sizeof(WorkAck);
 }
 
 bool VouchProtocol::corrupt(std::byte* message, std::size_t size, Rng& rng) const {

@@ -232,23 +232,44 @@ TEST(Relay, ALyingOrLateRelayerProvesNothing) {
   EXPECT_TRUE(is_refused(good)) << "replayed";
 }
 
-/// Abdications release promises at once, so hearsay of one must not count.
-TEST(Relay, ARelayedAbdicationReleasesNoPromise) {
+/// The leader gives up: a relayed heartbeat says so.
+RelayedHeartbeat abdication(Follower& follower) {
+  RelayedHeartbeat relayed = follower.relayed();
+  relayed.groups[0].claim = Term{};
+  relayed.groups[0].lease = WireMicros{0};
+  relayed.groups[0].abdicated = kTerm;
+  return relayed;
+}
+
+/// Abdications release promises at once, so hearsay of one frees none that went straight.
+TEST(Relay, AnAbdicationThatIsRelayedReleasesNoPromiseThatWentStraight) {
+  for (const RelayMode mode : {RelayMode::kHeartbeats, RelayMode::kAll}) {
+    Follower follower(mode);
+    follower.suspect();
+    const GroupStatus before = follower.one().status();
+    ASSERT_EQ(before.promised_to, kOther);
+    follower.one().receive(abdication(follower));
+    EXPECT_EQ(follower.one().status().promised_to, kOther);
+    EXPECT_EQ(follower.one().status().promised_until, before.promised_until);
+    EXPECT_EQ(follower.one().status().leader, kOther);
+  }
+}
+
+/// It frees the one that went over a peer, or the group would wait for it in vain; also when the
+/// evidence is over, because a leader gives up when its lease is.
+TEST(Relay, AnAbdicationThatIsRelayedReleasesThePromiseThatWentTheSameWay) {
   Follower follower(RelayMode::kAll);
   follower.suspect();
-  follower.one().receive(follower.relayed());
-  const GroupStatus before = follower.one().status();
-  ASSERT_EQ(before.promised_to, kOther);
-  RelayedHeartbeat lie = follower.relayed();
-  lie.groups[0].claim = Term{};
-  lie.groups[0].lease = WireMicros{0};
-  lie.groups[0].abdicated = Term{1'000'000};
-  follower.one().receive(lie);
+  RelayedHeartbeat last = follower.relayed();
+  last.groups[0].lease = to_wire(100ms);
+  follower.one().receive(last);
+  ASSERT_GT(follower.one().status().promised_until, follower.one().now() + 800ms);
+  follower.miss(600ms);
+  ASSERT_LT(follower.one().status().proved_until, follower.one().now());
   EXPECT_EQ(follower.one().status().promised_to, kOther);
-  EXPECT_EQ(follower.one().status().promised_until, before.promised_until);
-  follower.one().receive(follower.relayed());
-  EXPECT_GT(follower.one().status().proved_until, follower.one().now() + 600ms)
-      << "and it is no more than one lost heartbeat";
+  EXPECT_EQ(follower.one().status().relayer, kThird);
+  follower.one().receive(abdication(follower));
+  EXPECT_EQ(follower.one().status().promised_to, kNobody);
 }
 
 TEST(Relay, APeerThatDoesNotDeliverIsReplacedByAnother) {

@@ -59,6 +59,7 @@ struct Relayer {
   Instant since = kLongAgo;     ///< Chosen, or given another chance.
   Instant heard = kLongAgo;     ///< The newest relayed heartbeat that came from it.
   Instant renew_at = kLongAgo;  ///< When it is asked again.
+  bool has_promised = false;    ///< The newest promise to the leader went over a peer.
   ClockStamp newest{};          ///< Of the leader's clock: what is older has been overtaken.
 };
 
