@@ -64,6 +64,7 @@ void GroupWatch::tend_relay(Core& core, const DecisionOutput& decided) {
   RelayRequest request{.from = {core.roster.self_id(), core.config.incarnation}};
   request.origin = node_of(core, round_.subject());
   request.origin_incarnation = peer_of(core, round_.subject()).incarnation;
+  request.wants_heartbeats = true;
   core.out.push(Send{node_of(core, relayer_.via), request});
 }
 

@@ -41,7 +41,9 @@ void Monitor::handle(PeerIndex from, const RelayRequest& request) {
     ++core_.counters.dropped_old_incarnation;
     return;
   }
-  relays_.ask(from, origin, core_.now + relay_term(core_.config.heartbeat_interval));
+  if (request.wants_heartbeats) {
+    relays_.ask(from, origin, core_.now + relay_term(core_.config.heartbeat_interval));
+  }
   if (request.promised.value() == 0 || core_.config.relay != RelayMode::kAll) return;
   RelayedPromise promise{.from = {core_.roster.self_id(), core_.config.incarnation}};
   promise.promiser = request.from;
@@ -74,6 +76,32 @@ void Monitor::pass_on(PeerIndex from, const Heartbeat& heartbeat) {
   });
 }
 
+/// A leader that this node hears, and that says that it does not hear this node, gets its promise
+/// over a peer that reaches both. Comes when `heartbeat` has earned what it earns.
+void Monitor::promise_over_peer(PeerIndex to, const Heartbeat& heartbeat) {
+  bool is_unheard = false;
+  for (std::size_t i = 0; i < heartbeat.report_count; ++i) {
+    const PeerReport& report = heartbeat.reports[i];
+    if (report.peer == core_.roster.self_id()) is_unheard = !report.hears;
+  }
+  if (!is_unheard) return;
+  RelayRequest promise{.from = {core_.roster.self_id(), core_.config.incarnation}};
+  promise.origin = heartbeat.from.node;
+  promise.origin_incarnation = heartbeat.from.incarnation;
+  promise.promised = heartbeat.sent_at;
+  for (std::size_t i = 0; i < heartbeat.group_count; ++i) {
+    const GroupRecord& record = heartbeat.groups[i];
+    const GroupWatch* group = find(record.group);
+    if (group == nullptr || record.claim.value() == 0 || group->withholds(slot_of(to))) continue;
+    promise.groups[promise.group_count++] = record.group;
+  }
+  if (promise.group_count == 0) return;
+  const std::size_t at = matrix_index(to);
+  const std::optional<std::size_t> hop = routes_.next_hop(
+      health_.matrix(), at, [&](std::size_t node) { return node != at && is_way(node); });
+  if (hop) core_.out.push(Send{health_.matrix().node(*hop), promise});
+}
+
 /// The echo-age gate of the way over a peer: `from` heard this node's heartbeat at `echo` before it
 /// passed this on, and the origin heard `from`'s at most `age` before that. Two round trips, each
 /// on one clock; passed on, the age only grows.
@@ -101,6 +129,7 @@ void Monitor::handle(PeerIndex from, const RelayedHeartbeat& relayed) {
   RelayRequest promise{.from = {core_.roster.self_id(), core_.config.incarnation}};
   promise.origin = relayed.origin.node;
   promise.origin_incarnation = relayed.origin.incarnation;
+  promise.wants_heartbeats = true;
   promise.promised = relayed.sent_at;
   for (std::size_t i = 0; i < relayed.group_count; ++i) {
     const GroupRecord& record = relayed.groups[i];

@@ -218,6 +218,7 @@ class Session {
     vouch::RelayRequest r{.from = sender()};
     r.origin = node();
     r.origin_incarnation = vouch::Incarnation{1U + input_->byte() / 64U};
+    r.wants_heartbeats = input_->flag();
     r.promised = stamp();
     r.group_count = input_->byte() % 4;
     r.groups = {group(), group()};

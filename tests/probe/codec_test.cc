@@ -101,6 +101,7 @@ RelayRequest distinct_relay_request() {
   return {.from = {NodeId{0x01}, Incarnation{0x02}},
           .origin = NodeId{0x03},
           .origin_incarnation = Incarnation{0x04},
+          .wants_heartbeats = true,
           .promised = ClockStamp{-0x05},
           .group_count = 1,
           .groups = {GroupId{0x06}}};

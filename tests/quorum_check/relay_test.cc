@@ -321,7 +321,10 @@ TEST(Relay, AStraightHeartbeatEndsIt) {
 
 /// Node 1 as the relayer: node 2 leads, node 3 asks.
 RelayRequest request_of(NodeId from) {
-  return {.from = {from, Incarnation{1}}, .origin = kOther, .origin_incarnation = Incarnation{1}};
+  return {.from = {from, Incarnation{1}},
+          .origin = kOther,
+          .origin_incarnation = Incarnation{1},
+          .wants_heartbeats = true};
 }
 
 TEST(Relayer, PassesOnWhatItHearsForAsLongAsItIsAsked) {

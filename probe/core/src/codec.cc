@@ -178,6 +178,7 @@ void fields(Wire& wire, M& m) {
   fields(wire, m.from);
   wire.number(m.origin);
   wire.number(m.origin_incarnation);
+  wire.flags(m.wants_heartbeats);
   wire.number(m.promised);
   wire.count(m.group_count, m.groups.size());
   for (std::size_t i = 0; i < m.group_count; ++i)

@@ -141,6 +141,7 @@ class Monitor {
   void handle(PeerIndex from, const RelayedHeartbeat& relayed);
   void handle(PeerIndex from, const RelayedPromise& promise);
   void pass_on(PeerIndex from, const Heartbeat& heartbeat);
+  void promise_over_peer(PeerIndex to, const Heartbeat& heartbeat);
   void update_routes();
   [[nodiscard]] bool is_way(std::size_t at) const;
   /// The process of `index` that has spoken to this node is that one, and not known to have ended.

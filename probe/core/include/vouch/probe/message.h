@@ -278,14 +278,15 @@ struct GroupBatch {
   std::array<std::uint8_t, kBatchBytes> entries{};
 };
 
-/// Asks a peer that hears `origin` to pass on its heartbeats (RelayedHeartbeat), for a few
-/// heartbeat intervals. With `promised` it brings the promise that the newest of them earned as
-/// well, which the peer carries to `origin` (RelayedPromise).
+/// Asks a peer that reaches `origin` to pass on its heartbeats (RelayedHeartbeat) for a few
+/// heartbeat intervals, or to carry a promise to it (RelayedPromise), or both.
 struct RelayRequest {
   Sender from{};
   NodeId origin{};
   Incarnation origin_incarnation{};
-  /// `sent_at` of the relayed heartbeat that earned a promise for `groups`; 0: none did.
+  bool wants_heartbeats = false;
+  /// `sent_at` of the heartbeat of `origin` that earned a promise for `groups`, whatever way it
+  /// came; 0: none did.
   ClockStamp promised{};
   std::uint8_t group_count = 0;
   std::array<GroupId, kMaxGroupsPerHeartbeat> groups{};
