@@ -6,15 +6,22 @@
 
 namespace vouch {
 
-/// Of those that vouch for the leader, the one whose evidence carries furthest: a peer that has
-/// lost the leader as well vouches for a while, but its evidence is as old as its own last word.
+/// How lately `slot` and the leader have heard each other, as an instant to compare: what is left
+/// of its promise tells when it has heard the leader, what is left of its evidence when it was
+/// heard itself (by the echo that proves its age). Both links are needed.
+Instant GroupWatch::bound_by_leader(Slot slot) const {
+  const ConfirmAnswer& answer = round_.answers()[slot];
+  if (answer.answer != Answer::kPromised || answer.evidence_until == kLongAgo) return kLongAgo;
+  return saturating_add(answer.bound_until, answer.evidence_until - round_.started());
+}
+
+/// Of those that vouch for the leader, the one that is joined with it most lately: a peer that has
+/// lost it as well, in one direction or both, vouches for a while.
 Slot GroupWatch::best_relayer(const DecisionOutput& decided, Slot but) const {
   Slot best = kNoSlot;
   decided.via.for_each([&](Slot slot) {
     if (slot == self_ || slot == round_.subject() || slot == but) return;
-    const bool is_better = best == kNoSlot || round_.answers()[slot].evidence_until >
-                                                  round_.answers()[best].evidence_until;
-    if (is_better) best = slot;
+    if (best == kNoSlot || bound_by_leader(slot) > bound_by_leader(best)) best = slot;
   });
   return best;
 }
@@ -31,8 +38,7 @@ void GroupWatch::tend_relay(Core& core, const DecisionOutput& decided) {
     return;
   }
   const Duration interval = core.config.heartbeat_interval;
-  const bool has_one =
-      relayer_.via != kNoSlot && (decided.via.contains(relayer_.via) || decided.via.empty());
+  const bool has_one = relayer_.via != kNoSlot && (decided.via.contains(relayer_.via) || is_bound);
   bool is_silent = false;
   bool is_bettered = false;
   Slot best = best_relayer(decided, kNoSlot);
@@ -41,9 +47,8 @@ void GroupWatch::tend_relay(Core& core, const DecisionOutput& decided) {
     const Duration patience = interval * 5 / 2 + peer_of(core, relayer_.via).round_trip;
     is_silent = core.now - std::max(relayer_.since, relayer_.heard) > patience;
     // The answers come one after the other, and the first may be that of a peer that cannot help.
-    is_bettered =
-        relayer_.heard == kLongAgo && round_.answers()[best].evidence_until >
-                                          round_.answers()[relayer_.via].evidence_until + interval;
+    is_bettered = relayer_.heard == kLongAgo &&
+                  bound_by_leader(best) > saturating_add(bound_by_leader(relayer_.via), interval);
     if (is_silent) {
       best = best_relayer(decided, relayer_.via);
       if (best == kNoSlot) {
@@ -84,13 +89,7 @@ bool GroupWatch::handle_relayed(Core& core, Slot via, const RelayedHeartbeat& re
   relayer_.heard = core.now;
   PeerView& view = views_[from];
   view.candidacy = record.candidacy;
-  // What the leader has given up is hearsay here. It frees the promise that went the same way, and
-  // no other: for that the leader speaks itself, or time does.
-  if (relayer_.has_promised && record.abdicated >= promise_.term && promise_.to == from) {
-    release(from, promise_.term);
-    relayer_.has_promised = false;
-    next_attempt_ = std::min(next_attempt_, core.now + std::chrono::microseconds(1));
-  }
+  handle_relayed_abdication(core, via, from, record);
   learn_leader(core, record.term, record.claim.value() != 0 ? from : slot_of(core, record.leader));
   const bool is_claimed = record.claim.value() != 0 && record.claim == term_ && leader_ == from &&
                           view.abdicated < record.claim;
@@ -106,6 +105,17 @@ bool GroupWatch::handle_relayed(Core& core, Slot via, const RelayedHeartbeat& re
   relayer_.has_promised = true;
   relayer_.renew_at = core.now + core.config.heartbeat_interval;  // The promise asks for more.
   return true;
+}
+
+/// What the leader has given up is hearsay here. It frees the promise that went the same way, and
+/// no other: for that the leader speaks itself, or time does. True at any age.
+void GroupWatch::handle_relayed_abdication(Core& core, Slot via, Slot from,
+                                           const GroupRecord& record) {
+  const bool is_of_relay = relayer_.has_promised && via == relayer_.via && promise_.to == from;
+  if (!is_of_relay || record.abdicated < promise_.term) return;
+  release(from, promise_.term);
+  relayer_.has_promised = false;
+  next_attempt_ = std::min(next_attempt_, core.now + std::chrono::microseconds(1));
 }
 
 void GroupWatch::handle_relayed_promise(const Core& core, Slot promiser, Slot via,

@@ -107,9 +107,9 @@ void Monitor::handle(PeerIndex from, const Heartbeat& heartbeat) {
       group->handle_support(core_, slot_of(from), record, promised_at);
     }
   }
-  if (!echo_fresh || !relays_.is_on()) return;
+  if (!relays_.is_on()) return;
   pass_on(from, heartbeat);
-  if (core_.config.relay == RelayMode::kAll) promise_over_peer(from, heartbeat);
+  if (echo_fresh && core_.config.relay == RelayMode::kAll) promise_over_peer(from, heartbeat);
 }
 
 void Monitor::handle(PeerIndex from, const NodeHeartbeat& heartbeat) {

@@ -54,13 +54,14 @@ void Monitor::handle(PeerIndex from, const RelayRequest& request) {
   core_.out.push(Send{request.origin, promise});
 }
 
-/// Passes a heartbeat on that has just proved to be fresh.
+/// Passes a heartbeat on, with its age. Old ones too: what a leader has given up stays given up.
 void Monitor::pass_on(PeerIndex from, const Heartbeat& heartbeat) {
   RelayedHeartbeat relayed{.from = {core_.roster.self_id(), core_.config.incarnation}};
   relayed.origin = heartbeat.from;
   relayed.sent_at = heartbeat.sent_at;
   // Rounded up: of an age the wire may say too much, never too little.
   const Duration age = echo_age(heartbeat.echo_incarnation, heartbeat.echo);
+  if (age < Duration::zero()) return;  // Nothing proves any age.
   relayed.age = to_wire(age + std::chrono::microseconds(1));
   relayed.group_count = heartbeat.group_count;
   relayed.groups = heartbeat.groups;
@@ -123,6 +124,11 @@ void Monitor::handle(PeerIndex from, const RelayedHeartbeat& relayed) {
   if (echoed < Duration::zero() ||
       echoed + age > core_.config.lease - core_.config.heartbeat_interval) {
     ++core_.counters.dropped_stale_echo;
+    for (std::size_t i = 0; i < relayed.group_count; ++i) {
+      if (GroupWatch* group = find(relayed.groups[i].group)) {
+        group->handle_relayed_abdication(core_, slot_of(from), slot_of(origin), relayed.groups[i]);
+      }
+    }
     return;
   }
   ++core_.counters.relayed_heartbeats_received;

@@ -49,7 +49,7 @@ class Follower {
   }
 
   /// `from` answers the newest question: it proves the leader's lease for another `evidence`.
-  void vouch(NodeId from, Duration evidence = 600ms) {
+  void vouch(NodeId from, Duration evidence = 600ms, Duration promise = 750ms) {
     const auto asked = one_.sent_to<ConfirmRequest>(from);
     ASSERT_FALSE(asked.empty());
     const ConfirmRequest& question = asked.back();
@@ -64,6 +64,7 @@ class Follower {
     reply.leader_incarnation = Incarnation{1};
     reply.answer = Answer::kPromised;
     reply.evidence = to_wire(evidence);
+    reply.promise = to_wire(promise);
     one_.receive(reply);
   }
 
@@ -266,17 +267,22 @@ TEST(Relay, AnAbdicationThatIsRelayedReleasesThePromiseThatWentTheSameWay) {
   ASSERT_GT(follower.one().status().promised_until, follower.one().now() + 800ms);
   follower.miss(600ms);
   ASSERT_LT(follower.one().status().proved_until, follower.one().now());
+  RelayedHeartbeat other = abdication(follower);
+  other.from.node = kFourth;
+  follower.one().receive(other);
   EXPECT_EQ(follower.one().status().promised_to, kOther);
   EXPECT_EQ(follower.one().status().relayer, kThird);
-  follower.one().receive(abdication(follower));
-  EXPECT_EQ(follower.one().status().promised_to, kNobody);
+  RelayedHeartbeat old = abdication(follower);
+  old.age = to_wire(5s);
+  follower.one().receive(old);
+  EXPECT_EQ(follower.one().status().promised_to, kNobody) << "true at any age";
 }
 
 TEST(Relay, APeerThatDoesNotDeliverIsReplacedByAnother) {
   Follower follower(RelayMode::kHeartbeats);
   follower.miss(400ms);
-  follower.vouch(kThird, 600ms);
-  follower.vouch(kFourth, 650ms);
+  follower.vouch(kThird, 600ms, 720ms);
+  follower.vouch(kFourth, 600ms, 780ms);
   ASSERT_EQ(follower.one().status().relayer, kThird) << "hardly better is no reason";
   follower.miss(350ms);
   EXPECT_EQ(follower.one().status().relayer, kFourth);
@@ -286,7 +292,7 @@ TEST(Relay, APeerThatDoesNotDeliverIsReplacedByAnother) {
 TEST(Relay, AVouchThatIsMuchYoungerIsFollowedAtOnce) {
   Follower follower(RelayMode::kHeartbeats);
   follower.miss(400ms);
-  follower.vouch(kThird, 250ms);  // It has lost the leader as well.
+  follower.vouch(kThird, 600ms, 450ms);  // It has lost the leader as well.
   EXPECT_EQ(follower.one().status().relayer, kThird);
   follower.vouch(kFourth, 600ms);
   EXPECT_EQ(follower.one().status().relayer, kFourth);
@@ -317,6 +323,37 @@ TEST(Relay, AStraightHeartbeatEndsIt) {
   follower.one().forget();
   follower.one().receive(follower.relayed());
   EXPECT_TRUE(follower.asked(kThird).empty());
+}
+
+/// A leader that is heard but does not hear: its promise goes over a peer, and no round is needed.
+TEST(Relay, AFollowerThatIsNotHeardSendsItsPromiseOverAPeer) {
+  for (const RelayMode mode : {RelayMode::kHeartbeats, RelayMode::kAll}) {
+    OneMonitor one(with_relay(mode));
+    Heartbeat third = one.heartbeat(kThird);
+    third.report_count = 2;
+    third.reports[0] = {.peer = kSelf, .hears = true, .is_heard = true};
+    third.reports[1] = {.peer = kOther, .hears = true, .is_heard = true};
+    one.receive(third);
+    const auto promised_after = [&](bool is_heard, Duration lease) {
+      one.forget();
+      Heartbeat claim = one.claim(kOther, kTerm, lease);
+      claim.report_count = 1;
+      claim.reports[0] = {.peer = kSelf, .hears = is_heard, .is_heard = true};
+      one.receive(claim);
+      const auto asked = one.sent_to<RelayRequest>(kThird);
+      if (asked.empty()) return ClockStamp{};
+      EXPECT_EQ(asked.size(), 1U);
+      EXPECT_EQ(asked[0].origin, kOther);
+      EXPECT_FALSE(asked[0].wants_heartbeats) << "they come straight";
+      EXPECT_EQ(asked[0].group_count, 1);
+      EXPECT_EQ(asked[0].promised, claim.sent_at);
+      return asked[0].promised;
+    };
+    EXPECT_EQ(promised_after(true, kLease), ClockStamp{});
+    EXPECT_EQ(promised_after(false, kLease) != ClockStamp{}, mode == RelayMode::kAll);
+    EXPECT_EQ(promised_after(false, 0ms), ClockStamp{}) << "withheld: it shows no quorum";
+    EXPECT_TRUE(one.all<Decision>().empty());
+  }
 }
 
 /// Node 1 as the relayer: node 2 leads, node 3 asks.
@@ -355,7 +392,7 @@ TEST(Relayer, PassesOnWhatItHearsForAsLongAsItIsAsked) {
   EXPECT_TRUE(one.sent_to<RelayedHeartbeat>(kThird).empty()) << "3.5 intervals are over";
 }
 
-TEST(Relayer, PassesOnNothingOldAndNothingThatWasPassedOn) {
+TEST(Relayer, PassesOldThingsOnAsOldAndNothingThatWasPassedOn) {
   OneMonitor one(with_relay(RelayMode::kAll));
   one.receive(one.heartbeat(kThird));
   one.receive(one.claim(kOther, kTerm, kLease));
@@ -365,7 +402,13 @@ TEST(Relayer, PassesOnNothingOldAndNothingThatWasPassedOn) {
   one.forget();
   stale.echo = Core::stamp(one.now() - 701ms);
   one.receive(stale);
-  EXPECT_TRUE(one.sent_to<RelayedHeartbeat>(kThird).empty());
+  ASSERT_EQ(one.sent_to<RelayedHeartbeat>(kThird).size(), 1U);
+  EXPECT_EQ(from_wire(one.sent_to<RelayedHeartbeat>(kThird)[0].age), 701'001us);
+  one.forget();
+  stale = one.claim(kOther, kTerm, kLease);
+  stale.echo = ClockStamp{};
+  one.receive(stale);
+  EXPECT_TRUE(one.sent_to<RelayedHeartbeat>(kThird).empty()) << "nothing proves its age";
   RelayedHeartbeat relayed{.from = {kFourth, Incarnation{1}}, .origin = {kOther, Incarnation{1}}};
   relayed.echo_incarnation = Incarnation{1};
   relayed.echo = Core::stamp(one.now());

@@ -111,6 +111,8 @@ class GroupWatch {
   /// leader's lease until `proved_until`. Whether it earned a promise.
   bool handle_relayed(Core& core, Slot via, const RelayedHeartbeat& relayed,
                       const GroupRecord& record, Instant proved_until);
+  /// The same of a heartbeat that is too old for all else.
+  void handle_relayed_abdication(Core& core, Slot via, Slot from, const GroupRecord& record);
   /// A promise for what this node sent at `promised_at`, which `via` carried.
   void handle_relayed_promise(const Core& core, Slot promiser, Slot via, Instant promised_at);
   void note_candidacy(Slot from, const Candidacy& candidacy) { views_[from].candidacy = candidacy; }
@@ -213,6 +215,7 @@ class GroupWatch {
 
   // Relays.
   void tend_relay(Core& core, const DecisionOutput& decided);
+  [[nodiscard]] Instant bound_by_leader(Slot slot) const;
   [[nodiscard]] Slot best_relayer(const DecisionOutput& decided, Slot but) const;
 
   // Promises and consents.
