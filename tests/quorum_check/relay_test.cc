@@ -394,6 +394,7 @@ TEST(Relayer, PassesOnWhatItHearsForAsLongAsItIsAsked) {
 
 TEST(Relayer, PassesOldThingsOnAsOldAndNothingThatWasPassedOn) {
   OneMonitor one(with_relay(RelayMode::kAll));
+  one.pass(800ms);
   one.receive(one.heartbeat(kThird));
   one.receive(one.claim(kOther, kTerm, kLease));
   one.receive(request_of(kThird));
