@@ -232,6 +232,7 @@ void Monitor::handle_process_end(Slot slot) {
   peer.large_echoed = kLongAgo;
   peer.echoed = kLongAgo;
   peer.round_trip_known = false;
+  peer.late_until = kLongAgo;
   peer.sick = false;
   for (GroupWatch& group : groups_)
     group.handle_process_end(core_, slot);
