@@ -187,6 +187,27 @@ TEST(Liveness, FindsADisturbedLeader) {
   EXPECT_EQ(judge(second_campaigns, [](Engine&) {}), "L6 ");
 }
 
+// The leader is gone. The third node has the longest log; who lacks it cannot be elected.
+TEST(Liveness, ExpectsNoLeaderWhereTheLogAndTheMajorityAreNotOnOneNode) {
+  const auto nothing = [](ToyReplica&, Context&) {};
+  const auto third_is_ahead = [](ToyReplica& replica, Context&) {
+    if (replica.self == NodeId{3}) replica.log = {Term{1}, 9};
+  };
+  const auto but_second_campaigns = [&](ToyReplica& replica, Context& context) {
+    third_is_ahead(replica, context);
+    if (replica.self == NodeId{2}) campaign(replica, context);
+  };
+  const auto crash = [](Engine& engine) { engine.crash(0); };
+  const auto crash_and_drain = [](Engine& engine) {
+    engine.crash(0);
+    engine.set_drained(2, true);
+  };
+  EXPECT_EQ(judge(third_is_ahead, crash), "L2 ") << "the third one could lead";
+  EXPECT_EQ(judge(nothing, crash_and_drain), "L2 ") << "the second one could lead";
+  EXPECT_EQ(judge(third_is_ahead, crash_and_drain), "");
+  EXPECT_EQ(judge(but_second_campaigns, crash_and_drain), "L3 ") << "but it is to be quiet";
+}
+
 /// A disk stalls from 2 to 6 s. At 6.1 s the second node campaigns, and leads 0.1 s later; if
 /// `elects_meanwhile`, somebody was elected during the stall too.
 std::string judge_after_stall(bool elects_meanwhile) {

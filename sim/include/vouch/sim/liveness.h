@@ -16,8 +16,10 @@ namespace vouch::sim {
 enum class Situation : std::uint8_t {
   kKept,  ///< A settled leader keeps its two-way majority: nothing may happen (L1; after a heal
           ///< L6).
-  kRecoverable,  ///< It does not, but some node has one: a stable leader, soon (L2).
-  kHopeless,     ///< No node has one: no leader, and quiet (L3).
+  kRecoverable,  ///< It does not, but some node could win one: a stable leader, soon (L2).
+  /// No node has one, or all that have one lack the log of those they reach (a constrained
+  /// election): no leader, and quiet (L3).
+  kHopeless,
 };
 
 /// One period without a fault, judged by the directed graph of its links.
@@ -67,12 +69,13 @@ class Liveness final : public Observer {
  private:
   void open(const Engine& engine);
   void close(const Engine& engine);
-  void report(const Engine& engine, const Period& period);
+  void report(const Period& period, NodeSet could_lead);
 
   Measures& measures_;
   Checker& checker_;
   Duration bound_;
   Period period_{};
+  Reachability reachability_{};  ///< Throughout the period.
   bool is_open_ = false;
   TrueTime last_election_{};  ///< The newest one of this period; meaningful when it has one.
   bool is_troubled_ = false;  ///< A node or a link is sick: work may stand still.
