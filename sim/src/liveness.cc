@@ -3,6 +3,8 @@
 #include <bit>
 #include <string>
 
+#include "vouch/quorum_check/action.h"
+
 namespace vouch::sim {
 namespace {
 
@@ -54,6 +56,13 @@ void Liveness::noted(const Engine& engine, NodeIndex, const Note& note) {
     last_election_ = engine.now();
   }
   if (note.kind == NoteKind::kElected) ++period_.leader_changes;
+  if (is_open_ && is_fit_ && note.kind == NoteKind::kSteppedDown &&
+      note.word == to_string(StandDownReason::kTransferred) &&
+      engine.now() < troubled_until_ + advice_memory_) {
+    if (engine.now() > period_.began) close(engine);
+    was_settled_ = false;
+    open(engine);
+  }
 }
 
 void Liveness::begin(const Engine& engine) {
@@ -78,7 +87,9 @@ void Liveness::open(const Engine& engine) {
   period_.began = engine.now();
   period_.is_healed = is_whole(engine.reachability());
   is_troubled_ = engine.is_troubled();
+  const bool was_fit = is_fit_;
   is_fit_ = !loses_at_random(engine.links()) && !is_troubled_;
+  if (is_fit_ && !was_fit) troubled_until_ = engine.now();
   reachability_ = engine.reachability();
   if (reachability_.with_majority() == 0) {
     // Who could commit but is drained may stay for want of a successor, or go: both are right.

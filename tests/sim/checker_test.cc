@@ -6,6 +6,7 @@
 #include <string>
 
 #include "toy_protocol.h"
+#include "vouch/quorum_check/action.h"
 #include "vouch/sim/liveness.h"
 #include "vouch/sim/measures.h"
 
@@ -247,6 +248,54 @@ std::string judge_after_stall(bool elects_meanwhile) {
   engine.run_until(kStart + 10s);
   liveness.finish(engine);
   return rules(checker.violations());
+}
+
+/// A link loses messages from 2 to 6 s. At 6.5 s the leader hands over, for `word`; the second node
+/// is elected 0.1 s later.
+std::string judge_hand_over(StandDownReason reason, Duration advice_memory, Duration gap = 100ms) {
+  const ToyProtocol protocol([&](ToyReplica& replica, const ToyEvent&, Context& context) {
+    const bool is_second = replica.self == NodeId{2};
+    switch (replica.seen.size()) {
+      case 1:
+        if (replica.self != NodeId{1}) return context.now() + 6500ms;
+        replica.reported = {Role::kLeader, Term{1}, NodeId{1}, kNever};
+        return context.now() + 6500ms;
+      case 2:
+        if (replica.self == NodeId{1}) {
+          context.note({.kind = NoteKind::kSteppedDown, .word = to_string(reason)});
+          replica.reported = {};
+        }
+        return context.now() + gap;
+      default:
+        if (!is_second) return kNever;
+        campaign(replica, context);
+        context.note({.kind = NoteKind::kElected, .term = Term{2}, .node = NodeId{2}});
+        replica.reported = {Role::kLeader, Term{2}, NodeId{2}, kNever};
+        return kNever;
+    }
+  });
+  Measures measures;
+  Checker checker({});
+  Liveness liveness(measures, checker, 1s, advice_memory);
+  Engine engine(protocol, {.replicas = 3});
+  engine.observe(measures);
+  engine.observe(liveness);
+  engine.start();
+  engine.run_until(kStart + 2s);
+  liveness.begin(engine);
+  engine.set_loss(0, 1, 100'000);
+  engine.run_until(kStart + 6s);
+  engine.set_loss(0, 1, 0);
+  engine.run_until(kStart + 20s);
+  liveness.finish(engine);
+  return rules(checker.violations());
+}
+
+TEST(Liveness, ALeaderMayHandOverForWhatItsLinksLostAMomentAgo) {
+  EXPECT_EQ(judge_hand_over(StandDownReason::kTransferred, 600ms), "");
+  EXPECT_EQ(judge_hand_over(StandDownReason::kTransferred, 600ms, 1100ms), "L2 ") << "not in time";
+  EXPECT_EQ(judge_hand_over(StandDownReason::kTransferred, 400ms), "L6 ") << "too long ago";
+  EXPECT_EQ(judge_hand_over(StandDownReason::kLeaseLapsed, 600ms), "L6 ") << "no hand-over";
 }
 
 TEST(Liveness, ALeaderThatWasElectedWhileWorkStoodStillMayGo) {
