@@ -1,5 +1,8 @@
 #pragma once
 
+#include <cstddef>
+#include <cstdint>
+
 #include "vouch/detector/ids.h"
 #include "vouch/detector/time.h"
 #include "vouch/probe/message.h"
@@ -27,6 +30,13 @@ struct GroupStatus {
   NodeId promised_to{};
   Candidacy candidacy{};  ///< Of this node.
   Verdict verdict{};      ///< Newest decision of this node; kTrust before the first.
+};
+
+/// What the groups of a Monitor use of GroupLimits (ClaimMode::kDigest; all zero inline).
+struct FleetStatus {
+  std::uint32_t active = 0;              ///< Groups about which something is going on.
+  std::uint32_t in_flight = 0;           ///< Of these, with a round or a candidacy of this node.
+  std::size_t bytes_per_idle_group = 0;  ///< Memory, its share of the tables included.
 };
 
 /// What is known first-hand of one peer.
