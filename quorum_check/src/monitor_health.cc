@@ -36,14 +36,14 @@ void Monitor::check_links() {
     is_stuck |= group.is_stuck(core_);
   health_.tick(core_.now, core_.sick(), is_stuck,
                [this](const Diagnosis& diagnosis) { core_.out.push(diagnosis); });
-  const std::optional<TransferReason> reason = health_.own_trouble(core_.now);
+  const std::optional<TransferReason> reason = health_.own_trouble();
   if (reason) advise(*reason);
 }
 
 void Monitor::advise(TransferReason reason) {
   core_.trouble = reason;
   core_.unfit_count = 0;
-  const NodeMask blamed = health_.unfit();
+  const NodeMask blamed = health_.unfit(reason);
   for (std::size_t at = 0; at < health_.matrix().size(); ++at) {
     if (has(blamed, at)) core_.unfit[core_.unfit_count++] = matrix_at_[at];
   }
