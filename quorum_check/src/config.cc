@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <string>
 
+#include "vouch/probe/front_end_message.h"
 #include "vouch/probe/message.h"
 #include "vouch/quorum_check/lint.h"
 
@@ -78,6 +79,32 @@ Status check_transfer(const MonitorConfig& config) {
                 std::to_string(cooldown.count() / 1'000'000) + " ms");
 }
 
+/// The front-ends themselves; the knobs are in lint().
+Status check_front_ends(const MonitorConfig& config) {
+  const auto& all = config.front_ends;
+  if (all.size() > kMaxFrontEnds) {
+    return broken("front_ends", "at most " + std::to_string(kMaxFrontEnds),
+                  std::to_string(all.size()));
+  }
+  for (auto one = all.begin(); one != all.end(); ++one) {
+    const std::string id = std::to_string(one->id.value());
+    if (one->id == kNobody) return broken("front_ends.id", "must not be 0", "0");
+    const bool is_node =
+        one->id == config.self ||
+        std::find(config.peers.begin(), config.peers.end(), one->id) != config.peers.end();
+    if (is_node) return broken("front_ends.id", "must not name self or a peer", id);
+    const auto is_same = [&](const FrontEndConfig& other) { return other.id == one->id; };
+    if (std::any_of(all.begin(), one, is_same)) {
+      return broken("front_ends.id", "each front-end once", id + " twice");
+    }
+  }
+  if (config.front_end_zones < 1 || config.front_end_zones > kMaxFrontEnds) {
+    return broken("front_end_zones", "in [1, " + std::to_string(kMaxFrontEnds) + "]",
+                  std::to_string(config.front_end_zones));
+  }
+  return Done{};
+}
+
 }  // namespace
 
 Duration MonitorConfig::shortest_promise() const {
@@ -92,8 +119,9 @@ Duration MonitorConfig::promise() const {
 }
 
 Status validate_members(const MonitorConfig& config) {
-  Status nodes = check_nodes(config);
-  return nodes ? check_groups(config) : nodes;
+  if (Status nodes = check_nodes(config); !nodes) return nodes;
+  if (Status front_ends = check_front_ends(config); !front_ends) return front_ends;
+  return check_groups(config);
 }
 
 Status validate(const MonitorConfig& config) {

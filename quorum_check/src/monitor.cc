@@ -11,7 +11,8 @@ namespace {
 std::size_t action_room(const MonitorConfig& config) {
   const std::size_t peers = config.peers.size() + 1;
   const std::size_t groups = config.groups.size();
-  return peers * (3 + 2 * groups) + 16 * groups + 16 + 4 * Findings::kMax;
+  const std::size_t front_ends = 2 * config.front_ends.size() + 2;
+  return peers * (4 + 2 * groups) + 16 * groups + 16 + 4 * Findings::kMax + front_ends;
 }
 
 }  // namespace
@@ -43,7 +44,10 @@ Result<Monitor> Monitor::create(const MonitorConfig& config, Instant now, Rng rn
   return Monitor(std::move(core));
 }
 
-Monitor::Monitor(Core core) : core_(std::move(core)), health_(core_.config, core_.now) {
+Monitor::Monitor(Core core)
+    : core_(std::move(core)),
+      health_(core_.config, core_.now),
+      front_ends_(core_.config, core_.roster.size()) {
   groups_.reserve(core_.config.groups.size());
   for (const GroupConfig& group : core_.config.groups)
     groups_.emplace_back(core_, group);
@@ -393,10 +397,14 @@ void Monitor::check_links() {
                [this](const Diagnosis& diagnosis) { core_.out.push(diagnosis); });
   const std::optional<TransferReason> reason = health_.own_trouble(core_.now);
   if (reason) advise(*reason);
+  if (!front_ends_.empty()) check_front_ends();
 }
 
 void Monitor::advise(TransferReason reason) {
-  SlotSet unfit;
+  advise(reason, SlotSet{});
+}
+
+void Monitor::advise(TransferReason reason, SlotSet unfit) {
   const NodeMask blamed = health_.unfit();
   for (std::size_t index = 0; index < health_.matrix().size(); ++index) {
     if (has(blamed, index)) unfit.insert(core_.roster.slot_of(health_.matrix().node(index)));

@@ -33,10 +33,14 @@ struct MonitorCounters {
   std::uint64_t dropped_stale_sequence = 0;   ///< Duplicated or overtaken heartbeat.
   std::uint64_t dropped_stale_echo = 0;       ///< Failed the echo-age gate: refreshed nothing.
   std::uint64_t dropped_unknown_group = 0;
-  std::uint64_t dropped_stale_answer = 0;  ///< Not this round, subject, attempt or term.
-  std::uint64_t dropped_bad_field = 0;     ///< A field outside its range.
-  std::uint64_t clock_backwards = 0;       ///< `now` went back; clamped.
-  std::uint64_t stalls = 0;                ///< Own pauses noticed.
+  std::uint64_t dropped_stale_answer = 0;       ///< Not this round, subject, attempt or term.
+  std::uint64_t dropped_bad_field = 0;          ///< A field outside its range.
+  std::uint64_t front_end_probes = 0;           ///< Taken and answered.
+  std::uint64_t dropped_unknown_front_end = 0;  ///< Not configured, or not who the transport says.
+  std::uint64_t dropped_stale_front_end = 0;    ///< Probe or tally: overtaken, or another list.
+  std::uint64_t dropped_front_end_flood = 0;    ///< More probes than a front-end may send.
+  std::uint64_t clock_backwards = 0;            ///< `now` went back; clamped.
+  std::uint64_t stalls = 0;                     ///< Own pauses noticed.
 };
 
 /// What one node knows first-hand of one peer, whatever groups they share.
