@@ -82,6 +82,11 @@ class FrontEndTable {
   /// Front-ends that report, now, that they do not reach `leader`.
   [[nodiscard]] FrontEndMask lost(Instant now, NodeId leader) const;
 
+  /// The leader that the front-end at `index` reports to have lost, or kNobody.
+  [[nodiscard]] NodeId lost_leader(Instant now, std::size_t index) const {
+    return speaks_of_loss(entries_[index], now) ? entries_[index].lost : kNobody;
+  }
+
   /// Whether one reports that of anybody.
   [[nodiscard]] bool any_lost(Instant now) const;
 
