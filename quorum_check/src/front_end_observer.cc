@@ -302,8 +302,10 @@ void FrontEndObserver::reroute_requests() {
     // It may only be slow: what it says itself must be newer than the request.
     const bool is_useless =
         is_silent(replica) || (replica.answered_at > replica.request_since && !leads_on(slot));
-    if (!is_useless) continue;
-    const std::uint8_t to = best_way(slot);
+    // What was sent before the leader changed was sent to nobody.
+    const bool is_lost = replica.request_term < term_;
+    if (!is_useless && !is_lost) continue;
+    const std::uint8_t to = best_way(is_useless ? slot : kNone);
     if (to == kNone || replicas_[to].answered_at < replica.request_since) continue;
     replica.rerouted = true;
     out_.push(Reroute{replica.node, replicas_[to].node});
@@ -315,6 +317,7 @@ void FrontEndObserver::request_sent(Instant now, NodeId replica) {
   const std::uint8_t slot = slot_of(replica);
   if (slot != kNone && replicas_[slot].request_since == kNever) {
     replicas_[slot].request_since = now_;
+    replicas_[slot].request_term = term_;
     replicas_[slot].rerouted = false;
     replicas_[slot].asked = false;
   }

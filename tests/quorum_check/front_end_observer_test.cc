@@ -169,6 +169,18 @@ TEST_F(ObserverTest, ARequestAtAFollowerThatHasLostTheLeaderGoesToTheLeader) {
   EXPECT_FALSE(observer.avoids(NodeId{1}));
 }
 
+TEST_F(ObserverTest, ARequestThatMetAChangeOfLeaderIsSentAgain) {
+  pass(milliseconds(1000));
+  request(NodeId{2});
+  term = Term{2};
+  leader = NodeId{2};
+  view = {LeaderView::kReached, LeaderView::kLeading, LeaderView::kReached};
+  pass(milliseconds(200));
+  ASSERT_EQ(reroutes.size(), 1U);
+  EXPECT_EQ(reroutes[0].second.from, NodeId{2});
+  EXPECT_EQ(reroutes[0].second.to, NodeId{2}) << "which leads now";
+}
+
 TEST_F(ObserverTest, ReturnsToALeaderOnlyWhenItHasAnsweredForLong) {
   pass(milliseconds(1000));
   for (int i = 0; i < 5; ++i) {

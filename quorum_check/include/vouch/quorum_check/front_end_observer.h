@@ -61,8 +61,9 @@ struct RouteChanged {
   Instant until = kLongAgo;
 };
 
-/// A request that `from` has not answered is better sent again to `to`, which reaches the leader.
-/// Comes at most once until `from` answers a request.
+/// A request that `from` has not answered is better sent again to `to`, which reaches the leader;
+/// `to` may be `from` when the leader has changed since. Comes at most once until `from` answers a
+/// request.
 struct Reroute {
   NodeId from{};
   NodeId to{};
@@ -133,6 +134,7 @@ class FrontEndObserver {
     NodeId leader{};
     Instant proved_until = kLongAgo;
     bool sick = false;
+    Term request_term{};    ///< Newest term when the request was sent.
     bool rerouted = false;  ///< Its request has been pointed elsewhere.
     bool asked = false;     ///< The others have been asked about it since it was doubted.
   };
