@@ -16,10 +16,11 @@ using std::chrono::microseconds;
 using std::chrono::milliseconds;
 
 constexpr NodeId kFrontEnd{101};
-constexpr GroupId kGroup{1};
+constexpr GroupId kObservedGroup{1};
 
 FrontEndObserverConfig observer_config() {
-  FrontEndObserverConfig config{.self = kFrontEnd, .incarnation = Incarnation{1}, .group = kGroup};
+  FrontEndObserverConfig config{
+      .self = kFrontEnd, .incarnation = Incarnation{1}, .group = kObservedGroup};
   config.replicas = {NodeId{1}, NodeId{2}, NodeId{3}};
   return config;
 }
@@ -49,7 +50,7 @@ class ObserverTest : public ::testing::Test {
 
   FrontEndAnswer answer(std::size_t at, const FrontEndProbe& probe) const {
     FrontEndAnswer answer{.from = {NodeId{static_cast<std::uint32_t>(at + 1)}, Incarnation{1}}};
-    answer.group = kGroup;
+    answer.group = kObservedGroup;
     answer.echo_incarnation = Incarnation{1};
     answer.echo = probe.sent_at;
     answer.sent_at = probe.sent_at;
