@@ -20,9 +20,9 @@ void Confirmation::next_attempt(Instant now, Duration hold) {
   attempts_[attempt_ % kAttemptsKept] = Attempt{attempt_, now, hold};
 }
 
-bool Confirmation::take(const Core& core, Slot from, const ConfirmReply& reply) {
+bool Confirmation::take(const Core& core, Slot from, NodeId subject, const ConfirmReply& reply) {
   if (!active_ || reply.round != nonce_ || reply.term != term_) return false;
-  if (reply.subject != core.roster.node(subject_)) return false;
+  if (reply.subject != subject) return false;
   if (reply.subject_incarnation != subject_incarnation_) return false;
   const Attempt& asked = attempts_[reply.attempt % kAttemptsKept];
   if (reply.attempt == 0 || asked.number != reply.attempt) return false;

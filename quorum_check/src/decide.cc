@@ -121,8 +121,9 @@ DecisionOutput decide(const DecisionInput& input) {
   DecisionOutput out;
   const auto peer = [&](Slot slot) -> const PeerFacts& { return input.peers[slot]; };
   out.own = candidacy_of(input.own, input.now, input.voters, input.self, peer);
-  out.best = best_candidate(out.own, input.voters, input.self,
-                            static_cast<Slot>(input.peers.size()), kNoSlot, peer);
+  out.best =
+      best_candidate(out.own, input.voters, input.self, static_cast<Slot>(input.peers.size()),
+                     kNoSlot, peer, {input.group, input.own.ranks_by_group});
   count_answers(input, out);
   if (input.leader_heard) {
     out.verdict = Verdict::kTrust;

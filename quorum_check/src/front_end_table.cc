@@ -102,7 +102,7 @@ ProbeVerdict FrontEndTable::take(Instant now, Instant began, Incarnation self, N
   return ProbeVerdict::kTaken;
 }
 
-bool FrontEndTable::take(Instant now, Slot from, const FrontEndTally& tally) {
+bool FrontEndTable::take(Instant now, PeerIndex from, const FrontEndTally& tally) {
   if (from >= told_.size() || tally.list != list_.hash()) return false;
   Told& told = told_[from];
   if (tally.from.incarnation < told.incarnation) return false;

@@ -19,7 +19,11 @@ Duration granted_hold(const Core& core, const ConfirmRequest& request) {
 void GroupWatch::step(Core& core) {
   if (leads_) {
     const std::optional<StandDownReason> reason = due_to_stand_down(core);
-    if (!reason) return;
+    if (!reason) {
+      if (!core.is_digest() || !wants_successor(core)) return;
+      look_for_successor(core);
+      return advise_found(core);
+    }
     stand_down(core, *reason);
   }
   if (campaigning_) {
@@ -36,7 +40,7 @@ void GroupWatch::step(Core& core) {
     return;
   }
   if (!round_.active()) {
-    if (core.now < grace_until_) return;
+    if (core.now < grace_until_ || !core.may_start_round) return;
     start_round(core);
   }
   evaluate(core);
@@ -68,7 +72,7 @@ std::optional<StandDownReason> GroupWatch::due_to_stand_down(const Core& core) c
 
 void GroupWatch::start_round(Core& core) {
   const Incarnation incarnation =
-      leader_ == kNoSlot ? Incarnation{} : core.peers[leader_].incarnation;
+      leader_ == kNoSlot ? Incarnation{} : peer_of(core, leader_).incarnation;
   round_.start(core.now, Nonce{core.rng.next()}, leader_, incarnation, term_);
   next_attempt_ = core.now;
   backoff_ = core.config.confirm_interval;
@@ -87,9 +91,9 @@ void GroupWatch::end_round(Core&) {
 
 Duration GroupWatch::hold_for(const Core& core) const {
   Duration round_trip = round_.round_trip();
-  for (Slot slot = 0; slot < core.roster.size(); ++slot) {
-    if (slot != self_ && core.two_way(slot)) {
-      round_trip = std::max(round_trip, core.peers[slot].round_trip);
+  for (Slot slot = 0; slot < members_.count; ++slot) {
+    if (slot != self_ && core.two_way(members_.at[slot])) {
+      round_trip = std::max(round_trip, peer_of(core, slot).round_trip);
     }
   }
   // A consent must outlive its way back, or a slow network would never conclude.
@@ -102,7 +106,8 @@ Duration GroupWatch::hold_for(const Core& core) const {
 bool GroupWatch::wants_consent(const Core& core, const Candidacy& own, Verdict verdict) const {
   if (!own.electable || best_candidate(core, kNoSlot) != self_) return false;
   if (bound_until(core, self_) > core.now) return false;
-  if (round_.subject() == kNoSlot) return true;
+  // Whom nobody's heartbeats tell who else could lead asks for that first.
+  if (round_.subject() == kNoSlot && !core.is_digest()) return true;
   return round_.attempt() > 0 && verdict != Verdict::kSuppress;
 }
 
@@ -118,17 +123,16 @@ void GroupWatch::send_attempt(Core& core, Verdict verdict) {
   request.epoch = epoch_;
   request.round = round_.nonce();
   request.attempt = round_.attempt();
-  request.subject = core.roster.node(round_.subject());
+  request.subject = node_of(core, round_.subject());
   request.subject_incarnation = round_.subject_incarnation();
   request.term = term_;
   request.hold = to_wire(hold);
   request.wants_consent = wanted_consent_;
   request.sick = core.sick();
   request.candidacy = own;
-  for (Slot slot = 0; slot < core.roster.size(); ++slot) {
+  for (Slot slot = 0; slot < members_.count; ++slot) {
     if (slot == self_ || !voters_.contains(slot)) continue;
-    ++core.counters.confirm_requests_sent;
-    core.out.push(Send{core.roster.node(slot), request});
+    ask(core, slot, request);
   }
 }
 
@@ -145,9 +149,9 @@ void GroupWatch::handle_request(Core& core, Slot from, const ConfirmRequest& req
   reply.subject_incarnation = request.subject_incarnation;
   reply.answer = answer_to(core, from, request, best);
   reply.term = term_;
-  reply.leader = core.roster.node(leader_);
+  reply.leader = node_of(core, leader_);
   if (leader_ != kNoSlot && leader_ != self_) {
-    reply.leader_incarnation = core.peers[leader_].incarnation;
+    reply.leader_incarnation = peer_of(core, leader_).incarnation;
   }
   if (lease_held(core.now)) {
     reply.evidence = to_wire(remaining(lease_until_, core.now));
@@ -161,11 +165,29 @@ void GroupWatch::handle_request(Core& core, Slot from, const ConfirmRequest& req
   const Instant bound = reply.answer == Answer::kConsent ? core.now + granted_hold(core, request)
                                                          : bound_until(core, from);
   reply.promise = to_wire(remaining(bound, core.now));
-  reply.endorses = core.roster.node(best);
+  reply.endorses = node_of(core, best);
   reply.sick = core.sick();
   reply.log = log_;
+  answer(core, from, reply);
+}
+
+void GroupWatch::ask(Core& core, Slot to, const ConfirmRequest& request) {
+  ++core.counters.confirm_requests_sent;
+  if (core.is_digest()) {
+    // What finds no room is lost, as anything may be: the next attempt asks again.
+    static_cast<void>(core.append(members_.at[to], request));
+  } else {
+    core.out.push(Send{node_of(core, to), request});
+  }
+}
+
+void GroupWatch::answer(Core& core, Slot to, const ConfirmReply& reply) {
   ++core.counters.confirm_replies_sent;
-  core.out.push(Send{core.roster.node(from), reply});
+  if (core.is_digest()) {
+    static_cast<void>(core.append(members_.at[to], reply, own_candidacy(core)));
+  } else {
+    core.out.push(Send{node_of(core, to), reply});
+  }
 }
 
 Answer GroupWatch::answer_to(Core& core, Slot from, const ConfirmRequest& request, Slot best) {
@@ -203,18 +225,19 @@ Answer GroupWatch::answer_to(Core& core, Slot from, const ConfirmRequest& reques
 void GroupWatch::handle_reply(Core& core, Slot from, const ConfirmReply& reply) {
   ConfirmReply believed = reply;
   if (proves_nothing(core, reply)) believed.evidence = WireMicros{0};
-  const bool taken = !campaigning_ && round_.take(core, from, believed);
+  const bool taken =
+      !campaigning_ && round_.take(core, from, node_of(core, round_.subject()), believed);
   if (!taken) ++core.counters.dropped_stale_answer;
   if (reply.term > term_ || (taken && believed.evidence.value() != 0)) {
-    learn_leader(core, reply.term, core.roster.slot_of(reply.leader));
+    learn_leader(core, reply.term, slot_of(core, reply.leader));
   }
 }
 
 /// Evidence about a claim that is known to be over: given up, or of a process that has ended.
 bool GroupWatch::proves_nothing(const Core& core, const ConfirmReply& reply) const {
-  const Slot leader = core.roster.slot_of(reply.leader);
+  const Slot leader = slot_of(core, reply.leader);
   if (leader == kNoSlot || leader == self_) return true;
-  const Peer& peer = core.peers[leader];
+  const Peer& peer = peer_of(core, leader);
   return reply.term < term_ || views_[leader].abdicated >= reply.term ||
          reply.leader_incarnation < peer.incarnation ||
          reply.leader_incarnation <= peer.dead_incarnation;
@@ -236,7 +259,7 @@ DecisionInput GroupWatch::decision_input(Core& core) const {
   input.hold = hold_for(core);
   input.window = std::max(input.hold, core.config.lease);
   input.peers = gather_peers(core, core.facts);
-  input.answers = std::span(round_.answers()).first(core.roster.size());
+  input.answers = std::span(round_.answers()).first(members_.count);
   return input;
 }
 
@@ -318,7 +341,7 @@ void GroupWatch::check_suppress_cap(Core& core, Verdict verdict) {
     suppressed_since_ = core.now;
     next_alert_ = core.now + core.config.suppress_cap;
   } else if (core.now >= next_alert_) {
-    core.out.push(SuppressAlert{id_, core.roster.node(leader_), core.now - suppressed_since_});
+    core.out.push(SuppressAlert{id_, node_of(core, leader_), core.now - suppressed_since_});
     next_alert_ = core.now + core.config.suppress_cap;
   }
 }
@@ -357,7 +380,8 @@ Instant GroupWatch::next_timeout(const Core& core) const {
     // A lapsed lease that may still be renewed by what waits in a buffer is looked at when that has
     // been read, whatever else is due.
     const Instant lease = lease_until_;
-    return core.now >= lease ? core.drain_until : std::min(lease, stuck_at(core));
+    const Instant end = core.now >= lease ? core.drain_until : std::min(lease, stuck_at(core));
+    return core.is_digest() && wants_successor(core) ? std::min(end, next_attempt_) : end;
   }
   if (campaigning_) return campaign_until_;
   if (round_.active()) return std::max(next_attempt_, core.now);
@@ -367,13 +391,13 @@ Instant GroupWatch::next_timeout(const Core& core) const {
 
 std::span<const PeerFacts> GroupWatch::gather_peers(const Core& core, PeerRoom& room) const {
   const bool is_recorded = core.recorder != nullptr;
-  for (Slot slot = 0; slot < core.roster.size(); ++slot) {
+  for (Slot slot = 0; slot < members_.count; ++slot) {
     if (slot == self_) {
       room[slot] = {.node = core.roster.self_id(), .incarnation = core.config.incarnation};
       continue;
     }
-    const Peer& peer = core.peers[slot];
-    room[slot] = {.node = core.roster.node(slot),
+    const Peer& peer = peer_of(core, slot);
+    room[slot] = {.node = node_of(core, slot),
                   .incarnation = peer.incarnation,
                   .trusted = peer.state == PeerState::kTrusted,
                   .is_heard = core.is_heard(peer),
@@ -382,7 +406,7 @@ std::span<const PeerFacts> GroupWatch::gather_peers(const Core& core, PeerRoom& 
                   .candidacy = views_[slot].candidacy};
     if (is_recorded) room[slot].suspect_at = peer.detector.suspect_at();
   }
-  return std::span(room).first(core.roster.size());
+  return std::span(room).first(members_.count);
 }
 
 void GroupWatch::record_stand_down(const Core& core, StandDownReason reason, Term newer) const {

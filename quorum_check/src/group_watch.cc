@@ -23,17 +23,18 @@ Duration steady_time(Duration hold_off, std::uint8_t strikes) {
 
 }  // namespace
 
-GroupWatch::GroupWatch(const Core& core, const GroupConfig& config)
+GroupWatch::GroupWatch(const Core& core, const GroupConfig& config, const Members& members)
     : id_(config.id),
       epoch_(config.epoch),
-      self_(core.roster.self()),
+      members_(members),
       priority_(config.priority),
       may_lead_(config.may_lead),
       term_(config.term) {
+  self_ = members_.slot_of(core.roster.self());
   for (NodeId voter : config.voters)
-    voters_.current.insert(core.roster.slot_of(voter));
+    voters_.current.insert(slot_of(core, voter));
   for (NodeId voter : config.joint_voters)
-    voters_.joint.insert(core.roster.slot_of(voter));
+    voters_.joint.insert(slot_of(core, voter));
   support_.fill(kLongAgo);
   // Who was just started has heard nobody yet: peers get the time of a few heartbeats to speak.
   grace_until_ = core.now + 3 * core.config.heartbeat_interval;
@@ -49,8 +50,7 @@ void GroupWatch::handle_record(Core& core, Slot from, const Heartbeat& heartbeat
     release(from, record.abdicated);
     next_attempt_ = std::min(next_attempt_, core.now);
   }
-  learn_leader(core, record.term,
-               record.claim.value() != 0 ? from : core.roster.slot_of(record.leader));
+  learn_leader(core, record.term, record.claim.value() != 0 ? from : slot_of(core, record.leader));
   withheld_.erase(from);
   if (record.claim.value() == 0) {
     if (leader_ == from && record.term == term_) set_leader(core, kNoSlot);
@@ -70,13 +70,17 @@ void GroupWatch::handle_record(Core& core, Slot from, const Heartbeat& heartbeat
 }
 
 bool GroupWatch::accepts_claim(const Core& core, Slot from, const GroupRecord& record) const {
-  if (record.claim < term_) return false;
-  if (leads_ || (leader_ != kNoSlot && leader_ != from && views_[leader_].claim == term_)) {
-    return false;  // Two claims of one term: a fault of a host. The first one stands.
-  }
   if (record.lease.value() == 0) return false;  // Shows no quorum: earns no promise.
   const Duration limit = core.config.progress_timeout;
   if (limit > Duration::zero() && from_wire(record.pending_age) > limit) return false;
+  return fits_claim(core, from, record.claim);
+}
+
+bool GroupWatch::fits_claim(const Core& core, Slot from, Term claim) const {
+  if (claim < term_) return false;
+  if (leads_ || (leader_ != kNoSlot && leader_ != from && views_[leader_].claim == term_)) {
+    return false;  // Two claims of one term: a fault of a host. The first one stands.
+  }
   if (core.now < core.promises_nothing_until) return false;
   return core.now >= hold_.until || hold_.candidate == from;
 }
@@ -85,7 +89,7 @@ void GroupWatch::handle_support(Core& core, Slot from, const GroupRecord& record
                                 Instant promised_at) {
   if (!leads_ || record.withheld || promised_at < claim_made_) return;
   // Who cannot be sent a log supports nothing.
-  if (!core.carries_large(core.peers[from])) return;
+  if (!core.carries_large(peer_of(core, from))) return;
   const Instant until = promised_at + core.config.lease;
   if (until <= support_[from]) return;
   support_[from] = until;
@@ -141,8 +145,9 @@ void GroupWatch::adopt_term(Core& core, Term term, Slot leader) {
   }
   // Told even if nobody leads before and after: the host must not forget a term (rule S6).
   leader_ = leader;
+  supported_ = false;
   notice_leader(core);
-  core.out.push(LeaderChanged{id_, term_, core.roster.node(leader)});
+  core.out.push(LeaderChanged{id_, term_, node_of(core, leader)});
   // The winner of that term gets the time of a heartbeat or two to speak for itself.
   grace_until_ = core.now + 2 * core.config.heartbeat_interval;
 }
@@ -150,8 +155,9 @@ void GroupWatch::adopt_term(Core& core, Term term, Slot leader) {
 void GroupWatch::set_leader(Core& core, Slot leader) {
   if (leader_ == leader) return;
   leader_ = leader;
+  supported_ = false;
   notice_leader(core);
-  core.out.push(LeaderChanged{id_, term_, core.roster.node(leader)});
+  core.out.push(LeaderChanged{id_, term_, node_of(core, leader)});
 }
 
 /// After a change of leader, not after the first one, nobody advises another for a while.
@@ -176,12 +182,14 @@ void GroupWatch::stand_down(Core& core, StandDownReason reason, Term newer) {
                                 reason == StandDownReason::kStalling;
   if (against_its_will) add_strike(core);
   hands_over_until_ = kLongAgo;
+  seeks_until_ = kLongAgo;
   if (reason == StandDownReason::kTransferred) {
     behind_until_ = saturating_add(core.now, std::max(core.config.hold_off, 4 * core.config.lease));
   }
   abdicated_ = std::max(abdicated_, term_);
   release(self_, term_);
   support_.fill(kLongAgo);
+  supporters_.clear();
   lease_from_ = kLongAgo;
   claim_made_ = kLongAgo;
   core.out.push(StandDown{id_, term_, reason});
@@ -201,7 +209,7 @@ void GroupWatch::handle(Core& core, const Elected& event) {
   lease_from_ = core.now + event.bound;
   support_.fill(kLongAgo);
   for (NodeId voter : event.voters) {
-    const Slot slot = core.roster.slot_of(voter);
+    const Slot slot = slot_of(core, voter);
     if (slot != kNoSlot) support_[slot] = event.requested_at + core.config.lease;
   }
   refresh_lease();
@@ -227,7 +235,7 @@ void GroupWatch::handle(Core& core, const CandidacyEnded& event) {
 }
 
 void GroupWatch::handle(Core& core, const VoteGranted& event) {
-  const Slot candidate = core.roster.slot_of(event.candidate);
+  const Slot candidate = slot_of(core, event.candidate);
   if (candidate == kNoSlot) return;
   const bool own = candidate == self_;
   const bool was_campaigning = campaigning_;
@@ -284,19 +292,28 @@ void GroupWatch::handle(Core& core, const CommitReported& event) {
 }
 
 void GroupWatch::handle(Core& core, const MembershipChanged& event) {
+  const auto insert = [&](SlotSet& set, Members& members, NodeId node) {
+    const PeerIndex index = core.roster.index_of(node);
+    Slot slot = members.slot_of(index);
+    if (slot == kNoSlot && index != kNoPeer && core.is_digest() && members.count < kMaxNodes) {
+      slot = members.count++;
+      members.at[slot] = index;
+    }
+    set.insert(slot);
+  };
   Voters voters;
+  Members members = members_;
   for (const NodeId node : event.voters)
-    voters.current.insert(core.roster.slot_of(node));
+    insert(voters.current, members, node);
   for (const NodeId node : event.joint)
-    voters.joint.insert(core.roster.slot_of(node));
+    insert(voters.joint, members, node);
   const bool all_known = voters.current.size() == event.voters.count &&
                          voters.joint.size() == event.joint.count && !voters.current.empty();
-  if (event.epoch <= epoch_ || !all_known) {
+  if (event.epoch <= epoch_ || !all_known || !set_voters(core, voters, members)) {
     ++core.counters.dropped_bad_field;
     return;
   }
   epoch_ = event.epoch;
-  voters_ = voters;
   refresh_lease();
   // What was asked under the old configuration is no quorum of the new one.
   if (round_.active()) end_round(core);
@@ -313,7 +330,8 @@ void GroupWatch::advise(Core& core, TransferReason reason, SlotSet unfit) {
   const Slot to = best_candidate(core, kNoSlot, unfit | own_slot());
   if (to == kNoSlot) return;
   advises_from_ = saturating_add(core.now, core.config.transfer_cooldown);
-  core.out.push(TransferAdvice{id_, term_, core.roster.node(to), reason});
+  seeks_until_ = kLongAgo;
+  core.out.push(TransferAdvice{id_, term_, node_of(core, to), reason});
 }
 
 void GroupWatch::add_strike(const Core& core) {
@@ -336,7 +354,7 @@ void GroupWatch::extend_promises(Instant since, Duration gap) {
 bool GroupWatch::leader_is_fine(const Core& core) const {
   if (leads_) return true;
   if (leader_ == kNoSlot || leader_ == self_) return false;
-  return core.peers[leader_].state == PeerState::kTrusted && views_[leader_].claim == term_;
+  return peer_of(core, leader_).state == PeerState::kTrusted && views_[leader_].claim == term_;
 }
 
 WorkFacts GroupWatch::work(const Core& core) const {
@@ -353,24 +371,25 @@ OwnFacts GroupWatch::own_facts(const Core& core) const {
           .may_lead = may_lead_,
           .sick = core.sick(),
           .stuck_at = stuck_at(core),
+          .ranks_by_group = core.is_digest(),
           .sick_until = core.sick_until,
           .late_timers = core.health.score()};
 }
 
 Candidacy GroupWatch::own_candidacy(const Core& core) const {
   return candidacy_of(own_facts(core), core.now, voters_, self_, [&](Slot slot) {
-    return LivePeer{core, slot, views_[slot].candidacy};
+    return LivePeer{core, members_.at[slot], views_[slot].candidacy};
   });
 }
 
 /// The best electable candidate known here. `asking` has just spoken, so it counts as reached.
 Slot GroupWatch::best_candidate(const Core& core, Slot asking, SlotSet unfit) const {
   return vouch::best_candidate(
-      own_candidacy(core), voters_, self_, core.roster.size(), asking,
+      own_candidacy(core), voters_, self_, members_.count, asking,
       [&](Slot slot) {
-        return LivePeer{core, slot, views_[slot].candidacy};
+        return LivePeer{core, members_.at[slot], views_[slot].candidacy};
       },
-      unfit);
+      {id_, core.is_digest()}, unfit);
 }
 
 /// Replaces the promise. Who still holds a lease by the old one is not forgotten.
@@ -416,7 +435,7 @@ VoteVerdict GroupWatch::may_vote(const Core& core, Slot candidate, Instant now) 
 
 GroupRecord GroupWatch::record(const Core& core) const {
   GroupRecord record{.group = id_, .epoch = epoch_, .term = term_};
-  record.leader = core.roster.node(leader_);
+  record.leader = node_of(core, leader_);
   record.abdicated = abdicated_;
   record.candidacy = own_candidacy(core);
   if (leads_) {
@@ -429,7 +448,7 @@ GroupRecord GroupWatch::record(const Core& core) const {
 }
 
 LeaderKnown GroupWatch::leader_known(const Core& core) const {
-  LeaderKnown known{.term = term_, .leader = core.roster.node(leader_)};
+  LeaderKnown known{.term = term_, .leader = node_of(core, leader_)};
   if (leader_ == kNoSlot) return known;
   known.view = LeaderView::kLost;
   if (leader_ == self_) {
@@ -437,20 +456,20 @@ LeaderKnown GroupWatch::leader_known(const Core& core) const {
     known.view = LeaderView::kLeading;
     known.lease = remaining(lease_until_, core.now);
   } else if (evidence_.leader == leader_ && evidence_.term == term_ && evidence_.until > core.now) {
-    known.view = core.two_way(leader_) ? LeaderView::kReached : LeaderView::kProved;
+    known.view = core.two_way(members_.at[leader_]) ? LeaderView::kReached : LeaderView::kProved;
     known.lease = remaining(evidence_.until, core.now);
-    known.age = core.now - core.peers[leader_].echoed;
+    known.age = core.now - peer_of(core, leader_).echoed;
   }
   return known;
 }
 
 GroupStatus GroupWatch::status(const Core& core, Instant now) const {
-  GroupStatus status{.term = term_, .leader = core.roster.node(leader_)};
+  GroupStatus status{.term = term_, .leader = node_of(core, leader_)};
   status.leads = lease_held(now);
   status.suspects = round_.active();
   status.lease_until = lease_until_;
   status.promised_until = promise_.until;
-  status.promised_to = core.roster.node(promise_.to);
+  status.promised_to = node_of(core, promise_.to);
   status.candidacy = own_candidacy(core);
   status.verdict = verdict_;
   return status;

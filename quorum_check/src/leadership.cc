@@ -5,8 +5,9 @@ namespace vouch {
 LeadershipOutput judge_leadership(const LeadershipInput& input) {
   const auto peer = [&](Slot slot) -> const PeerFacts& { return input.peers[slot]; };
   const Candidacy own = candidacy_of(input.own, input.now, input.voters, input.self, peer);
-  const Slot best = best_candidate(own, input.voters, input.self,
-                                   static_cast<Slot>(input.peers.size()), kNoSlot, peer);
+  const Slot best =
+      best_candidate(own, input.voters, input.self, static_cast<Slot>(input.peers.size()), kNoSlot,
+                     peer, {input.group, input.own.ranks_by_group});
   LeadershipOutput out;
   out.lease_until = lease_end(input.voters, input.self, input.support);
   out.stuck_at = input.work.stuck_at();

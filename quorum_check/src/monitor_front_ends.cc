@@ -41,24 +41,22 @@ void Monitor::handle_front_end(NodeId from, const FrontEndProbe& probe) {
   answer.sent_at = Core::stamp(core_.now);
   answer.sick = core_.sick();
   // An unknown group has no leader here.
-  if (const GroupWatch* group = find(probe.group)) {
-    const LeaderKnown known = group->leader_known(core_);
-    answer.term = known.term;
-    answer.leader = known.leader;
-    answer.view = known.view;
-    answer.lease = to_wire(known.lease);
-    answer.age = to_wire(known.age);
-  }
+  const LeaderKnown known = leader_known(probe.group);
+  answer.term = known.term;
+  answer.leader = known.leader;
+  answer.view = known.view;
+  answer.lease = to_wire(known.lease);
+  answer.age = to_wire(known.age);
   core_.out.push(SendFrontEnd{from, answer});
 }
 
 void Monitor::handle_front_end(NodeId from, const FrontEndTally& tally) {
-  const Slot slot = core_.roster.slot_of(from);
-  if (slot == kNoSlot || slot == core_.roster.self()) {
+  const PeerIndex index = core_.roster.index_of(from);
+  if (index == kNoPeer || index == core_.roster.self()) {
     ++core_.counters.dropped_unknown_sender;
-  } else if (!take_sender(slot, tally.from)) {
+  } else if (!take_sender(index, tally.from)) {
     ++core_.counters.dropped_old_incarnation;
-  } else if (!front_ends_.take(core_.now, slot, tally)) {
+  } else if (!front_ends_.take(core_.now, index, tally)) {
     ++core_.counters.dropped_stale_front_end;
   }
 }
@@ -71,24 +69,26 @@ void Monitor::check_front_ends() {
   tally.sent_at = Core::stamp(core_.now);
   tally.list = front_ends_.list().hash();
   const bool any = front_ends_.any_lost(core_.now);
-  for (Slot slot = 0; any && slot < core_.roster.size(); ++slot) {
-    if (slot == core_.roster.self()) continue;
-    tally.lost = front_ends_.lost(core_.now, core_.roster.node(slot));
+  for (PeerIndex index = 0; any && index < core_.roster.size(); ++index) {
+    if (index == core_.roster.self()) continue;
+    tally.lost = front_ends_.lost(core_.now, core_.roster.node(index));
     if (tally.lost == 0) continue;
     tally.reached = front_ends_.reached(core_.now);
-    core_.out.push(SendFrontEnd{core_.roster.node(slot), tally});
+    core_.out.push(SendFrontEnd{core_.roster.node(index), tally});
   }
-  bool leads = false;
+  bool leads = fleet_.has_value();  // Of so many groups it may lead some: who asks names it.
   for (const GroupWatch& group : groups_)
     leads |= group.leads();
   const auto is_reached = [this](NodeId node) {
-    const Slot slot = core_.roster.slot_of(node);
-    return slot != kNoSlot && slot != core_.roster.self() && core_.two_way(slot);
+    const PeerIndex index = core_.roster.index_of(node);
+    return index != kNoPeer && index != core_.roster.self() && core_.two_way(index);
   };
   front_ends_.tick(core_.now, self, leads, is_reached,
                    [this](const Diagnosis& diagnosis) { core_.out.push(diagnosis); });
-  if (!leads) return;
-  const std::optional<SlotSet> unfit = front_ends_.wants_transfer(core_.now, core_.roster.self());
+  // Where groups travel apart a slot is one of a group, not of the roster.
+  if (!leads || fleet_) return;
+  const std::optional<SlotSet> unfit =
+      front_ends_.wants_transfer(core_.now, core_.roster.self_slot());
   if (unfit) advise(TransferReason::kFrontEnds, *unfit);
 }
 

@@ -9,6 +9,7 @@
 #include "vouch/host/vote_codec.h"
 #include "vouch/probe/codec.h"
 #include "vouch/probe/front_end_codec.h"
+#include "vouch/probe/group_entry.h"
 #include "vouch/quorum_check/monitor.h"
 #include "vouch/sim/network.h"
 #include "vouch_front_end.h"
@@ -54,14 +55,23 @@ struct Sink {
         [&](const auto& m) { context.send<VouchMessage>(send.to, std::in_place_index<0>, m); },
         send.message);
     if (!context.is_observed()) return;
-    const auto* reply = std::get_if<ConfirmReply>(&send.message);
-    if (reply != nullptr && reply->answer == Answer::kConsent) {
-      context.note({.kind = NoteKind::kConsent,
-                    .term = reply->term,
-                    .node = send.to,
-                    .round = reply->round.value(),
-                    .attempt = reply->attempt});
+    if (const auto* batch = std::get_if<GroupBatch>(&send.message)) {
+      EntryReader reader(*batch);
+      GroupEntry entry;
+      while (reader.next(entry)) {
+        if (entry.kind == EntryKind::kReply) note_consent(send.to, entry.reply);
+      }
     }
+    const auto* reply = std::get_if<ConfirmReply>(&send.message);
+    if (reply != nullptr) note_consent(send.to, *reply);
+  }
+  void note_consent(NodeId to, const ConfirmReply& reply) {
+    if (reply.answer != Answer::kConsent) return;
+    context.note({.kind = NoteKind::kConsent,
+                  .term = reply.term,
+                  .node = to,
+                  .round = reply.round.value(),
+                  .attempt = reply.attempt});
   }
   void operator()(const SendFrontEnd& send) {
     context.send<VouchMessage>(send.to, std::in_place_index<3>, send.message);
@@ -328,6 +338,10 @@ std::string_view VouchProtocol::message_kind(const Payload& payload) const {
         return "confirm_request";
       case 2:
         return "confirm_reply";
+      case 3:
+        return "node_heartbeat";
+      case 4:
+        return "group_batch";
       default:
         return "unknown";
     }

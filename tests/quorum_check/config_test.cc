@@ -51,6 +51,7 @@ const BadConfig kBad[] = {
      "peers: a peer's id must not be 0, but it is 0"},
     {"TooManyPeers",
      [](auto& c) {
+       c.group_limits.claims = ClaimMode::kInline;
        for (std::uint32_t id = 4; id < 20; ++id)
          c.peers.push_back(NodeId{id});
      },

@@ -59,6 +59,28 @@ TEST(RandomRuns, SequencesOfGraphsReplayBitForBit) {
   EXPECT_GE(kinds["stand_down"], 1U);
 }
 
+// Groups that travel apart from heartbeats: the same record of the same rules.
+TEST(RandomRuns, DecisionsWithDigestsReplayBitForBit) {
+  std::map<std::string, std::uint64_t> kinds;
+  const std::uint64_t runs = sampled(5);
+  for (std::uint64_t seed = 1; seed <= runs; ++seed) {
+    SCOPED_TRACE(seed);
+    sim::SwarmCase swarm = sim::draw_case(2 * seed);
+    swarm.settings.vouch.group_limits.claims = ClaimMode::kDigest;
+    sim::RunOptions options = sim::run_options_of(swarm, "vouch");
+    options.is_checked = false;
+    const RecordedRun run(swarm.settings, sim::plan_of(swarm), options);
+    expect_same(run, kinds);
+    for (const std::string& line : run.lines()) {
+      if (line.find("\"own\":") == std::string::npos) continue;
+      EXPECT_NE(line.find("\"ranks_by_group\":true"), std::string::npos) << line;
+    }
+  }
+  for (const char* kind : {"decision", "answer", "vote", "stand_down"}) {
+    EXPECT_GE(kinds[kind], runs) << kind;
+  }
+}
+
 // A recorder watches; what happens does not depend on it.
 TEST(RandomRuns, ARecorderChangesNothing) {
   const sim::SwarmCase swarm = sim::draw_case(7);

@@ -113,7 +113,7 @@ namespace vouch::testing {
   in.term = Term{3};
   in.voters.current = first_slots(3);
   in.self = 2;
-  in.own = {.log = {Term{3}, 12}, .may_lead = true};
+  in.own = {.log = {Term{3}, 12}, .may_lead = true, .ranks_by_group = true};
   in.bindings.promise = {.to = 0, .term = Term{3}, .until = at_ms(2300)};
   in.asker = 1;
   in.round = Nonce{77};

@@ -9,6 +9,8 @@ namespace {
 constexpr MessageType kHeartbeatType{1};
 constexpr MessageType kConfirmRequestType{2};
 constexpr MessageType kConfirmReplyType{3};
+constexpr MessageType kNodeHeartbeatType{4};
+constexpr MessageType kGroupBatchType{5};
 
 // Each `fields` lists the fields of one type once, for writing (M is const) and for reading: the
 // two directions cannot disagree.
@@ -89,6 +91,50 @@ void fields(Wire& wire, M& m) {
   if (m.padded) wire.padding();
 }
 
+template <typename Wire, Either<StreamDigest> M>
+void fields(Wire& wire, M& m) {
+  wire.number(m.stream);
+  wire.number(m.count);
+  wire.number(m.hash);
+  wire.number(m.head);
+  wire.number(m.removed);
+  wire.number(m.ack_stream);
+  wire.number(m.ack);
+}
+
+template <typename Wire, Either<NodeHeartbeat> M>
+void fields(Wire& wire, M& m) {
+  fields(wire, m.from);
+  wire.number(m.seq);
+  wire.number(m.sent_at);
+  wire.number(m.echo_incarnation);
+  wire.number(m.echo);
+  wire.number(m.promised);
+  wire.number(m.echo_padded);
+  wire.flags(m.sick, m.padded, m.limps, m.stuck);
+  wire.number(m.padded_behind);
+  wire.number(m.lease_floor);
+  fields(wire, m.digest);
+  wire.count(m.report_count, m.reports.size());
+  for (std::size_t i = 0; i < m.report_count; ++i) {
+    fields(wire, m.reports[i]);
+    wire.number(m.reports[i].unheard);
+    fields(wire, m.reports[i].link);
+  }
+  if (m.padded) wire.padding();
+}
+
+template <typename Wire, Either<GroupBatch> M>
+void fields(Wire& wire, M& m) {
+  fields(wire, m.from);
+  wire.number(m.stream);
+  wire.number(m.begin);
+  wire.number(m.end);
+  wire.length(m.size, m.entries.size());
+  for (std::size_t i = 0; i < m.size; ++i)
+    wire.number(m.entries[i]);
+}
+
 template <typename Wire, Either<ConfirmRequest> M>
 void fields(Wire& wire, M& m) {
   fields(wire, m.from);
@@ -133,9 +179,13 @@ constexpr MessageType type_of() {
     return kHeartbeatType;
   } else if constexpr (std::same_as<T, ConfirmRequest>) {
     return kConfirmRequestType;
-  } else {
-    static_assert(std::same_as<T, ConfirmReply>);
+  } else if constexpr (std::same_as<T, ConfirmReply>) {
     return kConfirmReplyType;
+  } else if constexpr (std::same_as<T, NodeHeartbeat>) {
+    return kNodeHeartbeatType;
+  } else {
+    static_assert(std::same_as<T, GroupBatch>);
+    return kGroupBatchType;
   }
 }
 
@@ -169,6 +219,8 @@ Decoded<Message> decode(std::span<const std::byte> datagram, ClusterHash cluster
     if (wire.type() == kHeartbeatType) return read<Heartbeat>(wire);
     if (wire.type() == kConfirmRequestType) return read<ConfirmRequest>(wire);
     if (wire.type() == kConfirmReplyType) return read<ConfirmReply>(wire);
+    if (wire.type() == kNodeHeartbeatType) return read<NodeHeartbeat>(wire);
+    if (wire.type() == kGroupBatchType) return read<GroupBatch>(wire);
     wire.fail(DropReason::kType);
   }
   return wire.finish(Message{});

@@ -110,7 +110,7 @@ void BuiltinElection::handle_campaign(Instant now, const Campaign& campaign, Dur
     return;
   }
   if (race->standing) end_candidacy(*race, counters_.candidacies_expired);
-  const bool may_stand = race->voters.contains(roster_.self());
+  const bool may_stand = race->voters.contains(roster_.self_slot());
   if (now > campaign.valid_until || !may_stand) {
     out_.push(LocalEvent{CandidacyEnded{race->id, std::max(campaign.after, race->term)}});
     return;
@@ -123,10 +123,10 @@ void BuiltinElection::handle_campaign(Instant now, const Campaign& campaign, Dur
   race->ends_at = saturating_add(now, vote_window_);
   // Who has not voted may be bound for ever, for all that is known.
   race->bound_until.fill(kNever);
-  race->bound_until[roster_.self()] = saturating_add(now, own_bound);
+  race->bound_until[roster_.self_slot()] = saturating_add(now, own_bound);
   race->yes.clear();
   race->no.clear();
-  race->yes.insert(roster_.self());
+  race->yes.insert(roster_.self_slot());
   ++counters_.candidacies;
   out_.push(Persist{{race->id, race->term, race->voted_for}});
   // The candidate's own vote binds it like any other, until this candidacy ends.
@@ -279,7 +279,7 @@ const BuiltinElection::Race* BuiltinElection::find(GroupId group) const {
 
 Slot BuiltinElection::slot_of_sender(NodeId from, const Sender& sender) {
   const Slot slot = roster_.slot_of(from);
-  if (slot != kNoSlot && slot != roster_.self() && sender.node == from) return slot;
+  if (slot != kNoSlot && slot != roster_.self_slot() && sender.node == from) return slot;
   ++counters_.dropped_unknown_sender;
   return kNoSlot;
 }
@@ -287,7 +287,7 @@ Slot BuiltinElection::slot_of_sender(NodeId from, const Sender& sender) {
 VoteAnswer BuiltinElection::judge(const Race& race, Slot from, const VoteRequest& request,
                                   VotePermission permission) const {
   // A newer configuration than ours says itself who votes in it.
-  const bool both_vote = race.voters.contains(from) && race.voters.contains(roster_.self());
+  const bool both_vote = race.voters.contains(from) && race.voters.contains(roster_.self_slot());
   if (request.epoch < race.epoch || (request.epoch == race.epoch && !both_vote)) {
     return VoteAnswer::kNotVoter;
   }

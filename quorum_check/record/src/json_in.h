@@ -51,6 +51,9 @@ class JsonIn {
     value = T(bare);
   }
   void flag(const char* key, bool& value);
+  void option(const char* key, bool& value) {
+    if (object_.contains(key)) flag(key, value);
+  }
   void instant(const char* key, Instant& value);
   void duration(const char* key, Duration& value);
   void slot(const char* key, Slot& value);

@@ -40,6 +40,10 @@ class JsonOut {
     object_[key] = value.value();
   }
   void flag(const char* key, bool value) { object_[key] = value; }
+  /// A flag that is left out when it is not set.
+  void option(const char* key, bool value) {
+    if (value) object_[key] = true;
+  }
   void instant(const char* key, Instant value) { object_[key] = json_of(value); }
   void duration(const char* key, Duration value) { object_[key] = value.count(); }
   void slot(const char* key, Slot value) { object_[key] = node(value); }

@@ -73,6 +73,7 @@ void own_fields(Io& io, T& own) {
   io.flag("may_lead", own.may_lead);
   io.flag("sick", own.sick);
   io.instant("stuck_at_ns", own.stuck_at);
+  io.option("ranks_by_group", own.ranks_by_group);
   io.instant("sick_until_ns", own.sick_until);
   io.number("late_timers", own.late_timers);
 }

@@ -20,8 +20,8 @@ void decide_again(AnswerCase& what) {
   const AnswerInput& in = what.input;
   const auto peer = [&](Slot slot) -> const PeerFacts& { return in.peers[slot]; };
   const Candidacy own = candidacy_of(in.own, in.now, in.voters, in.self, peer);
-  what.input.best =
-      best_candidate(own, in.voters, in.self, static_cast<Slot>(in.peers.size()), in.asker, peer);
+  what.input.best = best_candidate(own, in.voters, in.self, static_cast<Slot>(in.peers.size()),
+                                   in.asker, peer, {in.group, in.own.ranks_by_group});
   what.output = judge(in);
 }
 void decide_again(VoteCase& what) {

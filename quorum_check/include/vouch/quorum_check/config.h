@@ -43,14 +43,48 @@ struct FrontEndConfig {
   ZoneId zone{};  ///< Any numbers.
 };
 
+/// How the nodes of a cluster tell each other what they say about groups. One cluster, one way.
+enum class ClaimMode : std::uint8_t {
+  kAuto,    ///< kInline if this node's groups and peers fit, else kDigest. Default.
+  kInline,  ///< Whole in each heartbeat: at most kMaxGroupsPerHeartbeat groups, kMaxNodes nodes.
+  kDigest,  ///< When it changes, and a digest in each heartbeat: any number of groups and nodes.
+};
+
+/// What the many groups of one Monitor may use at once (docs/GROUPS.md). For kDigest only.
+struct GroupLimits {
+  /// kAuto looks at this node alone: set it when nodes of a cluster have different numbers of
+  /// groups.
+  ClaimMode claims = ClaimMode::kAuto;
+
+  /// Most groups about which something is going on: a round, a candidacy, a consent or a vote that
+  /// binds, work that is pending. The others take some 60 bytes each. What finds no room is refused
+  /// or comes later, and is counted. 0: as many as there are groups, at most 4096. Else >= 64.
+  std::uint32_t active_max = 0;
+
+  /// Most confirmation rounds and candidacies of this node at once: when a node with thousands of
+  /// groups dies, its groups come up one after the other. In [1, active_max / 2].
+  std::uint32_t rounds_max = 256;
+
+  /// Most datagrams about groups that this node sends within one heartbeat_interval; heartbeats do
+  /// not count. At least 100.
+  std::uint32_t packets_max = 2000;
+
+  /// Most members of a group, those of both halves of a joint configuration and this node included.
+  /// In [1, kMaxNodes]; 0: as many as the largest group has at the start.
+  std::uint32_t members_max = 0;
+};
+
 /// Everything that a Monitor is made from. Monitor::create checks each rule and names the field.
 ///
 /// Defaults suit a local network: a crash is survived in about one lease.
 struct MonitorConfig {
   NodeId self{};              ///< Not 0, not among `peers`.
   Incarnation incarnation{};  ///< Not 0; higher after each restart of this node.
-  std::vector<NodeId> peers;  ///< Every other node of the roster, each once; at most kMaxNodes - 1.
-  std::vector<GroupConfig> groups;  ///< At least one; at most kMaxGroupsPerHeartbeat.
+  /// Every other node of the roster, each once; at most kMaxNodes - 1 inline, else kMaxRoster - 1.
+  std::vector<NodeId> peers;
+  /// At least one; at most kMaxGroupsPerHeartbeat inline, else kMaxGroups.
+  std::vector<GroupConfig> groups;
+  GroupLimits group_limits{};
 
   /// Period of heartbeats to every peer. In (0, lease / 4]: three lost heartbeats in a row must not
   /// cost the lease.
@@ -149,6 +183,12 @@ struct MonitorConfig {
   /// kPersisted only: what was left of Monitor::promised_until() when the host measured it last, by
   /// a clock that ran on through the restart. In [0, 1 h].
   Duration boot_promise{};
+
+  /// What `group_limits.claims` comes to: kInline or kDigest.
+  [[nodiscard]] ClaimMode claim_mode() const;
+
+  /// `group_limits` with its zeros replaced.
+  [[nodiscard]] GroupLimits completed_limits() const;
 
   /// How long a promise binds: follower_lease, or what covers `lease` on any clock within the drift
   /// bound: lease (1 + r) / (1 - r) + guard, rounded up.

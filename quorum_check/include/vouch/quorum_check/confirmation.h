@@ -42,7 +42,8 @@ class Confirmation {
 
   /// Takes an answer. False: it is not of this round, subject, incarnation or attempt, or older
   /// than one already taken from the same voter (rule S3).
-  bool take(const Core& core, Slot from, const ConfirmReply& reply);
+  /// `subject` is the node of subject().
+  bool take(const Core& core, Slot from, NodeId subject, const ConfirmReply& reply);
 
   /// A voter's promises and evidence are void: its process is known to have exited or restarted.
   void forget(Slot slot) { answers_[slot] = ConfirmAnswer{}; }

@@ -8,10 +8,12 @@
 #include "vouch/detector/ring.h"
 #include "vouch/detector/rng.h"
 #include "vouch/detector/time.h"
+#include "vouch/probe/group_entry.h"
 #include "vouch/probe/self_health.h"
 #include "vouch/quorum_check/action.h"
 #include "vouch/quorum_check/candidates.h"
 #include "vouch/quorum_check/config.h"
+#include "vouch/quorum_check/peer_link.h"
 #include "vouch/quorum_check/quorum.h"
 #include "vouch/quorum_check/recorder.h"
 #include "vouch/quorum_check/roster.h"
@@ -41,6 +43,11 @@ struct MonitorCounters {
   std::uint64_t dropped_front_end_flood = 0;    ///< More probes than a front-end may send.
   std::uint64_t clock_backwards = 0;            ///< `now` went back; clamped.
   std::uint64_t stalls = 0;                     ///< Own pauses noticed.
+  std::uint64_t batches_sent = 0;               ///< Datagrams about groups (kDigest).
+  std::uint64_t batches_received = 0;
+  std::uint64_t dropped_no_room = 0;  ///< Found no room within GroupLimits: comes later, or never.
+  std::uint64_t resyncs = 0;          ///< A peer's statements were found to differ: begun anew.
+  std::uint64_t resends = 0;          ///< Statements sent again, for want of an acknowledgement.
 };
 
 /// What one node knows first-hand of one peer, whatever groups they share.
@@ -50,7 +57,9 @@ struct Peer {
   Detector detector;
   Incarnation incarnation{};
   Incarnation dead_incarnation{};  ///< Known by an obituary to have exited.
-  Seq last_seq{};
+  Seq last_seq{};                  ///< Newest heartbeat that arrived,
+  Seq sent_seq{};                  ///< and newest that was sent,
+  Seq padded_seq{};                ///< the newest padded one among them.
   PeerState state = PeerState::kUnknown;
   bool sick = false;
   bool round_trip_known = false;
@@ -67,7 +76,7 @@ struct Peer {
 struct Core {
   MonitorConfig config;
   Roster roster;
-  std::vector<Peer> peers;  ///< By slot. The one of this node itself is unused.
+  std::vector<Peer> peers;  ///< By index. The one of this node itself is unused.
   Ring<Action> out;
   Rng rng;
   MonitorCounters counters{};
@@ -78,10 +87,65 @@ struct Core {
   Instant silent_until = kLongAgo;  ///< Consents to nothing before (rule S7).
   Instant promises_nothing_until = kLongAgo;  ///< An earlier life may have consented (rule S7).
   bool announce = false;  ///< Something changed: heartbeats go out at the end of this call.
-  SlotSet answer{};       ///< Peers that get a heartbeat at the end of this call, if not all do.
+  /// Who gets a heartbeat at the end of this call, if not all do.
+  PeerIndex answer = kNoPeer;
 
   SelfHealth health{};  ///< How late this node's own timers are.
 
+  // Groups travel apart from heartbeats (ClaimMode::kDigest).
+  std::vector<PeerLink> links;     ///< By index; empty otherwise.
+  std::vector<PeerIndex> dirty;    ///< Whose `open` holds something.
+  std::uint32_t packets_left = 0;  ///< Datagrams that may go out now.
+  std::size_t members_max = kMaxNodes;
+  bool may_start_round = true;  ///< The group in hand may begin to ask.
+  // Why this node had better not lead, and who else had not.
+  TransferReason trouble{};
+  std::uint8_t unfit_count = 0;
+  std::array<PeerIndex, kMaxNodes> unfit{};
+
+  [[nodiscard]] bool is_digest() const { return !links.empty(); }
+
+  /// Whether what one more group can cause finds room, besides every datagram that may go out. What
+  /// does not is left for the next call.
+  [[nodiscard]] bool has_room() const {
+    constexpr std::size_t kActionsPerGroup = 16;
+    return out.size() + kActionsPerGroup + packets_left < out.capacity();
+  }
+
+  /// Adds an entry to the datagram that is being filled for `peer`; sends that first when it is
+  /// full. False: the datagrams of this interval are used up.
+  template <typename... Entry>
+  bool append(PeerIndex peer, const Entry&... entry) {
+    PeerLink& link = links[peer];
+    if (!EntryWriter(link.open).append(entry...)) {
+      if (!send_open(peer) || !EntryWriter(link.open).append(entry...)) {
+        ++counters.dropped_no_room;
+        return false;
+      }
+    }
+    mark_dirty(peer);
+    return true;
+  }
+
+  void mark_dirty(PeerIndex peer) {
+    if (links[peer].is_dirty) return;
+    links[peer].is_dirty = true;
+    dirty.push_back(peer);  // Room for every peer was made at the start.
+  }
+
+  /// Sends what has been filled for `peer`, if a datagram may go out.
+  bool send_open(PeerIndex peer) {
+    if (packets_left == 0 || out.full()) return false;
+    --packets_left;
+    ++counters.batches_sent;
+    GroupBatch& open = links[peer].open;
+    open.from = {roster.self_id(), config.incarnation};
+    out.push().emplace<Send>(roster.node(peer), open);
+    open.size = 0;
+    open.begin = 0;
+    open.end = 0;
+    return true;
+  }
   DecisionRecorder* recorder = nullptr;      ///< Sees each decision with its inputs, if anybody.
   std::array<PeerFacts, kMaxNodes> facts{};  ///< Room for what the current decision reads.
 
@@ -129,8 +193,8 @@ struct Core {
   }
 
   /// This node hears the peer and the peer hears this node, as of now.
-  [[nodiscard]] bool two_way(Slot slot) const {
-    const Peer& peer = peers[slot];
+  [[nodiscard]] bool two_way(PeerIndex index) const {
+    const Peer& peer = peers[index];
     return peer.state == PeerState::kTrusted && is_heard(peer);
   }
 };
@@ -138,12 +202,13 @@ struct Core {
 /// PeerFacts in place: what the rank of candidates reads, without a copy.
 struct LivePeer {
   const Core& core;
-  Slot slot;
+  PeerIndex index;
   const Candidacy& candidacy;
 
-  [[nodiscard]] bool two_way() const { return core.two_way(slot); }
-  [[nodiscard]] bool takes_large() const { return core.carries_large(core.peers[slot]); }
-  [[nodiscard]] bool is_sick() const { return core.peers[slot].sick; }
+  [[nodiscard]] NodeId name() const { return core.roster.node(index); }
+  [[nodiscard]] bool two_way() const { return core.two_way(index); }
+  [[nodiscard]] bool takes_large() const { return core.carries_large(core.peers[index]); }
+  [[nodiscard]] bool is_sick() const { return core.peers[index].sick; }
 };
 
 }  // namespace vouch

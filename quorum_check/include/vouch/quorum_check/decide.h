@@ -84,8 +84,8 @@ struct RoundFacts {
   Instant started = kLongAgo;
 };
 
-/// Everything that a decision depends on. The two spans have an entry for each node of the roster,
-/// in the order of its slots.
+/// Everything that a decision depends on. The two spans have an entry for each node that the group
+/// deals with (with ClaimMode::kInline all of the roster), in the order of its slots.
 struct DecisionInput {
   Instant now{};
   GroupId group{};

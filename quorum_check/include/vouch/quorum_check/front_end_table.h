@@ -77,7 +77,7 @@ class FrontEndTable {
 
   /// What the replica in `from` has been told about this one. False: it is stale, or counts by
   /// another list.
-  bool take(Instant now, Slot from, const FrontEndTally& tally);
+  bool take(Instant now, PeerIndex from, const FrontEndTally& tally);
 
   /// Front-ends that report, now, that they do not reach `leader`.
   [[nodiscard]] FrontEndMask lost(Instant now, NodeId leader) const;
@@ -207,7 +207,7 @@ class FrontEndTable {
   Duration whole_after_;  ///< or most of them for so long,
   Duration clear_after_;  ///< and then carry again for so long.
   std::vector<Entry> entries_;
-  std::vector<Told> told_;  ///< By slot.
+  std::vector<Told> told_;  ///< By index in the roster.
   Whole whole_{};
 };
 

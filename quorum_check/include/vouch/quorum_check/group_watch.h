@@ -8,11 +8,42 @@
 #include "vouch/quorum_check/confirmation.h"
 #include "vouch/quorum_check/core.h"
 #include "vouch/quorum_check/event.h"
+#include "vouch/quorum_check/group_table.h"
 #include "vouch/quorum_check/leadership.h"
 #include "vouch/quorum_check/quorum.h"
 #include "vouch/quorum_check/status.h"
 
 namespace vouch {
+
+/// The nodes that one group deals with. A Slot is an index into `at`.
+struct Members {
+  Slot count = 0;
+  std::array<PeerIndex, kMaxNodes> at{};
+
+  [[nodiscard]] std::span<const PeerIndex> all() const { return {at.data(), count}; }
+  [[nodiscard]] Slot slot_of(PeerIndex peer) const {
+    for (Slot slot = 0; slot < count; ++slot) {
+      if (at[slot] == peer) return slot;
+    }
+    return kNoSlot;
+  }
+  friend bool operator==(const Members&, const Members&) = default;
+};
+
+/// What this node states on a group, and what it holds of the statements of others: what the
+/// digests sum up (ClaimMode::kDigest).
+struct Told {
+  bool leads = false;
+  bool claimed = false;    ///< `leader` claims it at `term`,
+  bool supported = false;  ///< and this node accepts that.
+  Slot leader = kNoSlot;
+  Term term{};
+  Term abdicated{};
+  SlotSet supporters{};  ///< With `leads`: who accepts this node's claim.
+  Members members{};
+
+  friend bool operator==(const Told&, const Told&) = default;
+};
 
 /// One group as one node sees it: who leads, what is promised to whom, who would be best, and the
 /// confirmation round while there is a suspicion. A part of the Monitor, which owns it.
@@ -21,9 +52,53 @@ namespace vouch {
 /// the Monitor: it notices what time alone has changed. Not thread-safe: give it one owner.
 class GroupWatch {
  public:
-  GroupWatch(const Core& core, const GroupConfig& config);
+  GroupWatch(const Core& core, const GroupConfig& config, const Members& members);
+
+  // When groups travel apart from heartbeats: a GroupWatch exists while something is going on.
+
+  /// Of no group yet: `load` makes it one.
+  GroupWatch() = default;
+  /// Goes on where `state` stands.
+  void load(const Core& core, const GroupState& state, std::span<const PeerIndex> members);
+  /// Puts everything into `state`, if nothing is going on. False: something is; `state` is as it
+  /// was.
+  [[nodiscard]] bool store(const Core& core, GroupState& state) const;
+  /// Takes over what is known of nodes: promises and support run on without a word on the group.
+  void refresh(const Core& core);
+  /// Accepts or withholds the leader's claim as things stand. Comes after each change.
+  void settle_claim(Core& core);
+  [[nodiscard]] Told told() const;
+  void handle_claim(Core& core, Slot from, const Statement& statement);
+  void handle_support(Core& core, Slot from, const Statement& statement);
+  void handle_nothing(Core& core, Slot from, const Statement& statement);
+  /// Whom the leader's end makes leaderless.
+  [[nodiscard]] Slot leader() const { return leader_; }
+  [[nodiscard]] Slot slot_of(const Core& core, NodeId node) const;
+  [[nodiscard]] const Members& members() const { return members_; }
+  /// A round or a candidacy is under way.
+  [[nodiscard]] bool is_in_flight() const { return round_.active() || campaigning_; }
+  /// It should ask, as soon as it may.
+  [[nodiscard]] bool wants_round(const Core& core) const {
+    return !leads_ && !is_in_flight() && core.now >= grace_until_ && !leader_is_fine(core);
+  }
+  /// The round waits for others, and has had its time: the next group's turn.
+  [[nodiscard]] bool may_yield(const Core& core) const;
+  void yield(Core& core) { end_round(core); }
+  /// Looks for somebody to whom to advise to hand over, for a while; see advise.
+  void seek(const Core& core) {
+    if (may_seek(core)) seeks_until_ = core.now + core.config.lease;
+  }
+  [[nodiscard]] bool is_seeking(Instant now) const { return leads_ && now < seeks_until_; }
+  [[nodiscard]] bool may_seek(const Core& core) const {
+    return leads_ && core.now >= advises_from_ && core.now >= seeks_until_;
+  }
+  /// This node is the best candidate that it knows, `asking` counted as reached.
+  [[nodiscard]] bool is_best(const Core& core, Slot asking) const {
+    return best_candidate(core, asking) == self_;
+  }
 
   [[nodiscard]] GroupId id() const { return id_; }
+  [[nodiscard]] Term term() const { return term_; }
 
   // From other nodes.
   void handle_record(Core& core, Slot from, const Heartbeat& heartbeat, const GroupRecord& record,
@@ -31,6 +106,7 @@ class GroupWatch {
   void handle_support(Core& core, Slot from, const GroupRecord& record, Instant promised_at);
   void handle_request(Core& core, Slot from, const ConfirmRequest& request);
   void handle_reply(Core& core, Slot from, const ConfirmReply& reply);
+  void note_candidacy(Slot from, const Candidacy& candidacy) { views_[from].candidacy = candidacy; }
   /// The process that was `from` is gone: restarted (its new life spoke) or known dead.
   void handle_process_end(Core& core, Slot from);
 
@@ -93,6 +169,16 @@ class GroupWatch {
     Candidacy candidacy{};
   };
 
+  // Slots and nodes.
+  [[nodiscard]] NodeId node_of(const Core& core, Slot slot) const {
+    return slot == kNoSlot ? kNobody : core.roster.node(members_.at[slot]);
+  }
+  [[nodiscard]] const Peer& peer_of(const Core& core, Slot slot) const {
+    return core.peers[members_.at[slot]];
+  }
+  void ask(Core& core, Slot to, const ConfirmRequest& request);
+  void answer(Core& core, Slot to, const ConfirmReply& reply);
+
   // Who leads.
   void learn_leader(Core& core, Term term, Slot leader);
   void adopt_term(Core& core, Term term, Slot leader);
@@ -124,6 +210,15 @@ class GroupWatch {
 
   // Promises and consents.
   [[nodiscard]] bool accepts_claim(const Core& core, Slot from, const GroupRecord& record) const;
+  [[nodiscard]] bool fits_claim(const Core& core, Slot from, Term claim) const;
+  [[nodiscard]] bool is_settled(const Core& core) const;
+  [[nodiscard]] bool wants_successor(const Core& core) const {
+    return !may_lead_ || core.now < hands_over_until_ || core.now < seeks_until_;
+  }
+  void look_for_successor(Core& core);
+  void advise_found(Core& core);
+  [[nodiscard]] bool is_settled_leader(const Core& core) const;
+  [[nodiscard]] bool set_voters(const Core& core, const Voters& voters, Members members);
   [[nodiscard]] Bindings bindings(const Core& core) const;
   void make_promise(const Core& core, Slot to, Term term, Instant until);
   [[nodiscard]] Answer answer_to(Core& core, Slot from, const ConfirmRequest& request, Slot best);
@@ -147,19 +242,21 @@ class GroupWatch {
   [[nodiscard]] bool proves_nothing(const Core& core, const ConfirmReply& reply) const;
   [[nodiscard]] Duration hold_for(const Core& core) const;
 
-  GroupId id_;
-  ConfigEpoch epoch_;
+  GroupId id_{};
+  ConfigEpoch epoch_{};
+  Members members_{};
   Voters voters_{};
-  Slot self_;
+  Slot self_ = kNoSlot;
   LogPosition log_{};
-  std::uint16_t priority_;
-  bool may_lead_;
+  std::uint16_t priority_ = 0;
+  bool may_lead_ = false;
 
-  Term term_;              ///< Newest known; never decreases (rule S6).
+  Term term_{};            ///< Newest known; never decreases (rule S6).
   Slot leader_ = kNoSlot;  ///< Of term_, as far as known.
   Term abdicated_{};       ///< Newest own term given up.
   std::array<PeerView, kMaxNodes> views_{};
-  SlotSet withheld_{};  ///< Whose newest heartbeat earned no promise for this group.
+  SlotSet withheld_{};      ///< Whose newest heartbeat earned no promise for this group.
+  bool supported_ = false;  ///< kDigest: this node accepts the claim of leader_.
 
   Promise promise_{};
   /// LeaseMode::kWaitOut: promises to earlier leaders, replaced by newer ones, run until here. What
@@ -172,6 +269,7 @@ class GroupWatch {
   bool leads_ = false;
   Instant claim_made_ = kLongAgo;  ///< Acknowledgements of older heartbeats do not know the claim.
   Instant lease_from_ = kLongAgo;  ///< kWaitOut: earlier leases may still run before.
+  SlotSet supporters_{};           ///< kDigest: who accepts this node's claim.
   std::array<Instant, kMaxNodes> support_{};
   Instant lease_until_ = kLongAgo;  ///< By support_ and voters_; kLongAgo when it does not lead.
 
@@ -190,6 +288,7 @@ class GroupWatch {
   Instant behind_until_ = kLongAgo;      ///< Handed over lately: the last choice.
   Slot last_leader_ = kNoSlot;           ///< The newest that was known.
   Instant advises_from_ = kLongAgo;      ///< No advice before.
+  Instant seeks_until_ = kLongAgo;       ///< kDigest: asks who could lead, until then.
 
   // While this node suspects.
   Confirmation round_{};

@@ -1,6 +1,5 @@
 #pragma once
 
-#include <array>
 #include <optional>
 #include <vector>
 
@@ -15,6 +14,7 @@
 #include "vouch/quorum_check/core.h"
 #include "vouch/quorum_check/event.h"
 #include "vouch/quorum_check/front_end_table.h"
+#include "vouch/quorum_check/group_fleet.h"
 #include "vouch/quorum_check/group_watch.h"
 #include "vouch/quorum_check/health_watch.h"
 #include "vouch/quorum_check/status.h"
@@ -91,6 +91,8 @@ class Monitor {
 
   [[nodiscard]] GroupStatus status(GroupId group, Instant now) const;
 
+  [[nodiscard]] FleetStatus fleet() const;
+
   [[nodiscard]] PeerStatus peer(NodeId node) const;
 
   /// Links, the matrix of everybody's reports, and what is diagnosed now.
@@ -109,46 +111,74 @@ class Monitor {
   void spend_stall_budget(Duration gap);
   void notice_late_timer(Duration late);
   [[nodiscard]] Instant compute_due() const;
-  void move_to(Slot slot, PeerState to);
+  [[nodiscard]] Instant peers_due() const;
+  void move_to(PeerIndex index, PeerState to);
   void check_peers();
+  template <typename H>
+  void address(H& heartbeat, PeerIndex to);
+  void send_heartbeats(PeerIndex to, bool padded);
+  void send_node_heartbeats(PeerIndex to, bool padded);
+  void sum_up_support(NodeHeartbeat& heartbeat) const;
+  [[nodiscard]] bool stands_apart(PeerIndex index) const;
+  void name_links(NodeHeartbeat& heartbeat) const;
+  /// Of a whole roster, which a matrix of its size holds, the indices are the same.
+  [[nodiscard]] std::size_t matrix_index(PeerIndex peer) const {
+    if (core_.roster.size() <= kMaxMatrixNodes) return peer;
+    return health_.index_of(core_.roster.node(peer));
+  }
+  void hear_links(const NodeHeartbeat& heartbeat, Duration round_trip);
   void check_links();
   void advise(TransferReason reason);
   void advise(TransferReason reason, SlotSet unfit);
+  [[nodiscard]] LeaderKnown leader_known(GroupId group) const;
   void handle_front_end(NodeId from, const FrontEndProbe& probe);
   void handle_front_end(NodeId from, const FrontEndTally& tally);
   void check_front_ends();
-  [[nodiscard]] std::uint8_t padded_behind(Slot slot) const;
-  void send_heartbeats(SlotSet to, bool padded);
+  [[nodiscard]] PeerReport report_on(PeerIndex index) const;
   [[nodiscard]] bool must_answer(const Peer& peer, const Heartbeat& heartbeat) const;
-  void handle(Slot from, const Heartbeat& heartbeat);
-  void handle(Slot from, const ConfirmRequest& request);
-  void handle(Slot from, const ConfirmReply& reply);
-  bool take_sender(Slot from, const Sender& sender);
-  void handle_process_end(Slot slot);
-  bool take_echo(Peer& peer, const Heartbeat& heartbeat);
-  void take_padded_echo(Peer& peer, const Heartbeat& heartbeat);
-  [[nodiscard]] Duration echo_age(const Heartbeat& heartbeat) const;
-  [[nodiscard]] Instant take_promise(Peer& peer, const Heartbeat& heartbeat) const;
+  [[nodiscard]] bool must_answer(const Peer& peer, const NodeHeartbeat& heartbeat) const;
+  void handle(PeerIndex from, const Heartbeat& heartbeat);
+  void handle(PeerIndex from, const NodeHeartbeat& heartbeat);
+  void handle(PeerIndex from, const GroupBatch& batch);
+  void handle(PeerIndex from, const ConfirmRequest& request);
+  void handle(PeerIndex from, const ConfirmReply& reply);
+  bool take_sender(PeerIndex from, const Sender& sender);
+  void handle_process_end(PeerIndex index);
+  template <typename H>
+  bool take_heartbeat(PeerIndex from, const H& heartbeat);
+  template <typename H>
+  [[nodiscard]] Duration echo_age(const H& heartbeat) const;
+  template <typename H>
+  bool take_echo(Peer& peer, const H& heartbeat);
+  template <typename H>
+  void take_padded_echo(Peer& peer, const H& heartbeat);
+  template <typename H>
+  [[nodiscard]] Instant take_promise(Peer& peer, const H& heartbeat) const;
   void handle_node_event(const Obituary& event);
   void handle_node_event(const Hint& event);
   [[nodiscard]] Duration allowance() const;
   [[nodiscard]] Instant peer_due(const Peer& peer, Duration allowed) const;
   [[nodiscard]] GroupWatch* find(GroupId id);
   [[nodiscard]] const GroupWatch* find(GroupId id) const;
+  template <typename Ask, typename T>
+  [[nodiscard]] T query(GroupId id, T otherwise, Ask&& ask) const;
+  /// Inline, a slot is the peer's index.
+  [[nodiscard]] static Slot slot_of(PeerIndex index) { return static_cast<Slot>(index); }
 
   Core core_;
   HealthWatch health_;
   FrontEndTable front_ends_;
-  std::vector<GroupWatch> groups_;
-  std::array<Seq, kMaxNodes> heartbeat_seq_{};
-  std::array<Seq, kMaxNodes> padded_seq_{};  ///< Of these, the newest padded ones.
-  SlotSet everybody_{};                      ///< But this node.
+  std::array<PeerIndex, kMaxMatrixNodes> matrix_at_{};  ///< Who the nodes of its matrix are.
+  std::vector<GroupWatch> groups_;                      ///< ClaimMode::kInline,
+  std::optional<GroupFleet> fleet_;                     ///< or kDigest.
   Instant next_heartbeat_{};
+  Instant peers_at_ = kLongAgo;             ///< No peer is due to be suspected before.
   Instant due_ = kNever;                    ///< What next_timeout() promised after the last call.
   Instant no_suspicion_before_ = kLongAgo;  ///< After an own stall peers get time to be heard.
   Instant stalls_since_ = kLongAgo;         ///< When the running stall_window began.
   Duration stalled_{};                      ///< Own stalls in it, together.
   std::uint32_t ticks_ = 0;                 ///< Heartbeat intervals so far.
+  bool is_tick_ = false;                    ///< A heartbeat interval is over.
   bool pad_ = false;                        ///< The next heartbeats to all are padded.
 };
 

@@ -10,11 +10,16 @@
 
 namespace vouch {
 
-/// Index of a node in the roster of one Monitor: 0 .. kMaxNodes - 1, in ascending order of NodeId.
+/// Index of a node in the roster of one Monitor, in ascending order of NodeId.
+using PeerIndex = std::uint16_t;
+inline constexpr PeerIndex kNoPeer = 0xffff;
+
+/// Index of a node among those that one group deals with: 0 .. kMaxNodes - 1, in ascending order of
+/// NodeId. In a roster of at most kMaxNodes every group deals with all, and a slot is a PeerIndex.
 using Slot = std::uint8_t;
 inline constexpr Slot kNoSlot = 0xff;
 
-/// A set of roster slots.
+/// A set of slots.
 class SlotSet {
  public:
   constexpr SlotSet() = default;
@@ -33,6 +38,7 @@ class SlotSet {
   }
   [[nodiscard]] constexpr bool empty() const { return bits_ == 0; }
   [[nodiscard]] constexpr std::uint32_t bits() const { return bits_; }
+  [[nodiscard]] static constexpr SlotSet of_bits(std::uint32_t bits) { return SlotSet(bits); }
 
   /// Calls `visit(slot)` for each slot in ascending order.
   template <typename Visit>

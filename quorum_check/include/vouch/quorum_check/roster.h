@@ -1,7 +1,7 @@
 #pragma once
 
 #include <algorithm>
-#include <array>
+#include <cstddef>
 #include <vector>
 
 #include "vouch/detector/assert.h"
@@ -9,38 +9,51 @@
 
 namespace vouch {
 
-/// All nodes that one Monitor knows, itself included, each with its slot. Fixed at creation.
+/// All nodes that one Monitor knows, itself included, each with its index. Fixed at creation.
 class Roster {
  public:
-  /// `peers` without duplicates and without `self`; at most kMaxNodes - 1. Checked by validate().
-  Roster(NodeId self, const std::vector<NodeId>& peers) {
-    VOUCH_ASSERT(peers.size() < kMaxNodes);
-    for (NodeId peer : peers)
-      nodes_[count_++] = peer;
-    nodes_[count_++] = self;
-    std::sort(nodes_.begin(), nodes_.begin() + count_);
-    self_ = slot_of(self);
+  /// `peers` without duplicates and without `self`; at most kMaxRoster - 1. Checked by validate().
+  Roster(NodeId self, const std::vector<NodeId>& peers) : nodes_(peers) {
+    VOUCH_ASSERT(peers.size() < kMaxRoster);
+    nodes_.push_back(self);
+    std::sort(nodes_.begin(), nodes_.end());
+    self_ = index_of(self);
   }
 
-  [[nodiscard]] Slot size() const { return count_; }
-  [[nodiscard]] Slot self() const { return self_; }
+  [[nodiscard]] PeerIndex size() const { return static_cast<PeerIndex>(nodes_.size()); }
+  [[nodiscard]] PeerIndex self() const { return self_; }
+  [[nodiscard]] Slot self_slot() const { return slot_of(self_id()); }
   [[nodiscard]] NodeId self_id() const { return nodes_[self_]; }
 
-  /// The node in `slot`, or kNobody for kNoSlot.
-  [[nodiscard]] NodeId node(Slot slot) const { return slot < count_ ? nodes_[slot] : kNobody; }
+  /// The node at `index`, or kNobody for kNoPeer.
+  [[nodiscard]] NodeId node(PeerIndex index) const {
+    return index < nodes_.size() ? nodes_[index] : kNobody;
+  }
 
-  /// The slot of `node`, or kNoSlot for a stranger and for kNobody.
-  [[nodiscard]] Slot slot_of(NodeId node) const {
-    for (Slot slot = 0; slot < count_; ++slot) {
-      if (nodes_[slot] == node) return slot;
+  /// The index of `node`, or kNoPeer for a stranger and for kNobody.
+  [[nodiscard]] PeerIndex index_of(NodeId node) const {
+    if (nodes_.size() > kMaxNodes) return search(node);
+    for (PeerIndex index = 0; index < size(); ++index) {
+      if (nodes_[index] == node) return index;
     }
-    return kNoSlot;
+    return kNoPeer;
+  }
+
+  /// The same as a slot, in a roster of at most kMaxNodes; beyond it kNoSlot.
+  [[nodiscard]] Slot slot_of(NodeId node) const {
+    const PeerIndex index = index_of(node);
+    return index < kMaxNodes ? static_cast<Slot>(index) : kNoSlot;
   }
 
  private:
-  std::array<NodeId, kMaxNodes> nodes_{};
-  Slot count_ = 0;
-  Slot self_ = kNoSlot;
+  [[nodiscard]] PeerIndex search(NodeId node) const {
+    const auto found = std::lower_bound(nodes_.begin(), nodes_.end(), node);
+    if (found == nodes_.end() || *found != node) return kNoPeer;
+    return static_cast<PeerIndex>(found - nodes_.begin());
+  }
+
+  std::vector<NodeId> nodes_;
+  PeerIndex self_ = kNoPeer;
 };
 
 }  // namespace vouch

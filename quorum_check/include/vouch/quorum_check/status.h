@@ -1,5 +1,8 @@
 #pragma once
 
+#include <cstddef>
+#include <cstdint>
+
 #include "vouch/detector/ids.h"
 #include "vouch/detector/time.h"
 #include "vouch/probe/front_end_message.h"
@@ -37,6 +40,13 @@ struct LeaderKnown {
   LeaderView view{};
   Duration lease{};  ///< How long its quorum lease is proved to run.
   Duration age{};    ///< Since what the proof was made from.
+};
+
+/// What the groups of a Monitor use of GroupLimits (ClaimMode::kDigest; all zero inline).
+struct FleetStatus {
+  std::uint32_t active = 0;              ///< Groups about which something is going on.
+  std::uint32_t in_flight = 0;           ///< Of these, with a round or a candidacy of this node.
+  std::size_t bytes_per_idle_group = 0;  ///< Memory, its share of the tables included.
 };
 
 /// What is known first-hand of one peer.

@@ -11,9 +11,16 @@
 
 namespace vouch {
 
-/// Most nodes that one roster may hold, the node itself included. Fixed at compile time so that a
-/// message is one trivially copyable object and always fits one datagram (kMaxDatagram).
+/// Most nodes that one group deals with, the node itself included, and most that a roster may hold
+/// whose groups travel within heartbeats (Heartbeat). Fixed at compile time so that a message is
+/// one trivially copyable object and always fits one datagram (kMaxDatagram).
 inline constexpr std::size_t kMaxNodes = 16;
+
+/// Most nodes of a roster whose groups travel apart from heartbeats (NodeHeartbeat, GroupBatch).
+inline constexpr std::size_t kMaxRoster = 4096;
+
+/// Most groups of one Monitor whose groups travel apart from heartbeats.
+inline constexpr std::size_t kMaxGroups = std::size_t{1} << 20;
 
 /// Most groups whose records travel in one heartbeat.
 inline constexpr std::size_t kMaxGroupsPerHeartbeat = 2;
@@ -205,10 +212,78 @@ struct ConfirmReply {
   LogPosition log{};
 };
 
+/// Where the sender stands with its statements on groups to one receiver, and how far it has those
+/// of the receiver. The same size whatever the number of groups is.
+///
+/// Statements form a stream of numbered positions (see GroupBatch). `count` and `hash` sum up, in
+/// whatever order, what the sender states to this receiver: a receiver that has everything and sums
+/// up something else has missed something, and begins anew.
+struct StreamDigest {
+  std::uint32_t stream = 0;   ///< The sender's stream to the receiver.
+  std::uint32_t count = 0;    ///< Its statements that stand,
+  std::uint64_t hash = 0;     ///< and the sum of their hashes.
+  std::uint64_t head = 0;     ///< Behind its newest position.
+  std::uint64_t removed = 0;  ///< Behind the newest position that took a statement back.
+  std::uint32_t
+      ack_stream{};       ///< The receiver's stream to the sender as it has it; 0: it has none.
+  std::uint64_t ack = 0;  ///< Behind the newest position of it that the sender has applied.
+
+  friend bool operator==(const StreamDigest&, const StreamDigest&) = default;
+};
+
+/// A Heartbeat between nodes that share many groups: what it says holds for all of them, and its
+/// size depends on none.
+///
+/// Support vector: `lease_floor` is how long every running promise to the sender still runs at the
+/// least, those of `reports` aside. Peers whose promise is shorter than the others', or has run
+/// out, are in `reports`; if not all of them fit, the floor is that of all promises that run. As
+/// the sender withdraws a claim when its quorum lease lapses, the quorum lease of a group that it
+/// claims runs for the floor in any case.
+///
+/// Row of the matrix: whoever is not in `reports` is well, as far as the sender keeps track of it.
+struct NodeHeartbeat {
+  Sender from{};
+  Seq seq{};
+  ClockStamp sent_at{};  ///< As in Heartbeat, so are the next nine.
+  Incarnation echo_incarnation{};
+  ClockStamp echo{};
+  ClockStamp promised{};
+  ClockStamp echo_padded{};
+  bool sick = false;
+  bool padded = false;
+  bool limps = false;
+  bool stuck = false;
+  std::uint8_t padded_behind = 0;
+  std::uint8_t report_count = 0;
+  WireMicros lease_floor{};
+  StreamDigest digest{};
+  std::array<PeerReport, kMaxNodes - 1> reports{};
+};
+
+/// Bytes of entries in one GroupBatch.
+inline constexpr std::size_t kBatchBytes = 352;
+
+/// Statements, questions and answers on many groups, from one node to one other: entries one after
+/// the other as group_entry.h writes and reads them.
+///
+/// With statements (`end` above `begin`) it states everything that is new at the positions [begin,
+/// end) of `stream`, as it stood when this was sent. A receiver applies it if it has everything up
+/// to `begin` and not yet everything up to `end`.
+struct GroupBatch {
+  Sender from{};
+  std::uint64_t begin = 0;
+  std::uint64_t end = 0;
+  std::uint32_t stream = 0;
+  std::uint16_t size = 0;  ///< Used bytes of `entries`.
+  std::array<std::uint8_t, kBatchBytes> entries{};
+};
+
 /// Everything that the core sends to another node's core.
-using Message = std::variant<Heartbeat, ConfirmRequest, ConfirmReply>;
+using Message = std::variant<Heartbeat, ConfirmRequest, ConfirmReply, NodeHeartbeat, GroupBatch>;
 
 static_assert(std::is_trivially_copyable_v<Message>);
+static_assert(sizeof(NodeHeartbeat) <= sizeof(Heartbeat) && sizeof(GroupBatch) <= sizeof(Heartbeat),
+              "who has one group does not pay for many");
 static_assert(sizeof(Message) <= 512, "a message is copied on every hop of the simulator");
 
 /// The sender that every message names.

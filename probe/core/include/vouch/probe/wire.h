@@ -133,6 +133,12 @@ class WireWriter {
     byte(value);
   }
 
+  /// Number of bytes that follow, at most `most`.
+  void length(std::uint16_t value, std::size_t most) {
+    VOUCH_ASSERT(value <= most);
+    number(value);
+  }
+
   /// One of `size` enumerators.
   template <typename Enum>
   void choice(Enum value, std::uint8_t size) {
@@ -234,6 +240,13 @@ class WireReader {
   }
 
   void count(std::uint8_t& value, std::size_t most) {
+    number(value);
+    if (value <= most) return;
+    fail(DropReason::kCount);
+    value = 0;
+  }
+
+  void length(std::uint16_t& value, std::size_t most) {
     number(value);
     if (value <= most) return;
     fail(DropReason::kCount);
