@@ -264,6 +264,7 @@ void Monitor::handle_process_end(PeerIndex index) {
   peer.large_echoed = kLongAgo;
   peer.echoed = kLongAgo;
   peer.round_trip_known = false;
+  peer.late_until = kLongAgo;
   peer.sick = false;
   if (fleet_) return fleet_->handle_process_end(core_, index);
   for (GroupWatch& group : groups_)

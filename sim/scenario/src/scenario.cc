@@ -388,7 +388,11 @@ sim::RunOptions run_options(const Scenario& scenario, std::string_view policy, s
   options.seed = seed;
   options.liveness_bound =
       scenario.liveness_bound.value_or(sim::liveness_bound(scenario.settings.vouch));
-  if (policy == "vouch") options.consent_limit = sim::consent_limit(scenario.settings.vouch);
+  if (policy != "vouch") return options;
+  options.consent_limit = sim::consent_limit(scenario.settings.vouch);
+  if (scenario.settings.work.follows_advice) {
+    options.advice_memory = sim::advice_memory(scenario.settings.vouch);
+  }
   return options;
 }
 

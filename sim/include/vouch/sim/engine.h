@@ -163,6 +163,9 @@ class Engine {
   [[nodiscard]] const LocalClock& clock(NodeIndex index) const { return nodes_[index].clock; }
   [[nodiscard]] Instant local_now(NodeIndex index) const { return nodes_[index].clock.local(now_); }
   [[nodiscard]] ReplicaStatus status(NodeIndex index) const;
+  [[nodiscard]] LogPosition work_log(NodeIndex index) const {
+    return nodes_[index].replica->work_log();
+  }
   [[nodiscard]] const Replica& replica(NodeIndex index) const { return *nodes_[index].replica; }
   [[nodiscard]] const Protocol& protocol() const { return protocol_; }
   [[nodiscard]] const Links& links() const { return links_; }

@@ -179,6 +179,10 @@ class Replica {
   virtual Instant handle_timeout(Context& context) = 0;
   [[nodiscard]] virtual ReplicaStatus status(Instant now) const = 0;
 
+  /// How far the log of the host's work has come here: one whose log ends earlier cannot get this
+  /// node's vote. The default, for protocols without such work, is that all logs are alike.
+  [[nodiscard]] virtual LogPosition work_log() const { return {}; }
+
   /// Something happened to this replica's host. The same may be told again; the default is not to
   /// see it. Returns as the handlers do, or nothing when the wanted timeout stays as it is.
   virtual std::optional<Instant> handle_node_fault(const NodeFault& fault, Context& context) {

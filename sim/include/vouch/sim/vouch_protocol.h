@@ -34,6 +34,7 @@ class VouchReplica final : public TypedReplica<VouchReplica, VouchMessage> {
   Instant handle(NodeId from, const VouchMessage& message, Context& context);
   Instant handle_timeout(Context& context) override;
   [[nodiscard]] ReplicaStatus status(Instant now) const override;
+  [[nodiscard]] LogPosition work_log() const override { return work_.log(); }
 
   /// Stalls reach the Monitor as progress that is not made, a drain as eligibility, what is known
   /// of a peer's process as obituary or hint.
