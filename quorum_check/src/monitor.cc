@@ -11,14 +11,15 @@ namespace {
 std::size_t action_room(const MonitorConfig& config) {
   const std::size_t peers = config.peers.size() + 1;
   const std::size_t groups = config.groups.size();
+  const std::size_t front_ends = 2 * config.front_ends.size() + 2;
   if (config.claim_mode() == ClaimMode::kDigest) {
     // Each group about which something goes on may have a word or two to say; see GroupFleet for
     // what else is spread over several calls.
     const GroupLimits limits = config.completed_limits();
-    return 2 * peers + 3 * std::size_t{limits.active_max} + limits.packets_max / 2 + 2048 +
-           4 * Findings::kMax;
+    return front_ends + 3 * peers + 3 * std::size_t{limits.active_max} + limits.packets_max / 2 +
+           2048 + 4 * Findings::kMax;
   }
-  return peers * (3 + 2 * groups) + 16 * groups + 16 + 4 * Findings::kMax;
+  return peers * (4 + 2 * groups) + 16 * groups + 16 + 4 * Findings::kMax + front_ends;
 }
 
 }  // namespace
@@ -50,7 +51,10 @@ Result<Monitor> Monitor::create(const MonitorConfig& config, Instant now, Rng rn
   return Monitor(std::move(core));
 }
 
-Monitor::Monitor(Core core) : core_(std::move(core)), health_(core_.config, core_.now) {
+Monitor::Monitor(Core core)
+    : core_(std::move(core)),
+      health_(core_.config, core_.now),
+      front_ends_(core_.config, core_.roster.size()) {
   for (std::size_t at = 0; at < health_.matrix().size(); ++at)
     matrix_at_[at] = core_.roster.index_of(health_.matrix().node(at));
   if (core_.config.claim_mode() == ClaimMode::kDigest) {
@@ -400,6 +404,11 @@ Instant Monitor::promised_until() const {
 GroupStatus Monitor::status(GroupId group, Instant now) const {
   return query(group, GroupStatus{},
                [&](const GroupWatch& watch) { return watch.status(core_, now); });
+}
+
+LeaderKnown Monitor::leader_known(GroupId group) const {
+  return query(group, LeaderKnown{},
+               [&](const GroupWatch& watch) { return watch.leader_known(core_); });
 }
 
 FleetStatus Monitor::fleet() const {

@@ -51,6 +51,15 @@ std::string milliseconds(Duration span) {
 }  // namespace
 
 void Liveness::noted(const Engine& engine, NodeIndex, const Note& note) {
+  // What front-ends have lost no graph of replicas shows. From here on it is a planned move: one
+  // election, and a stable leader soon.
+  const bool is_planned =
+      note.kind == NoteKind::kAdvice && note.word == to_string(TransferReason::kFrontEnds);
+  if (is_open_ && is_planned) {
+    if (engine.now() > period_.began) close(engine);
+    was_settled_ = false;
+    open(engine);
+  }
   if (note.kind == NoteKind::kCampaign) {
     ++period_.elections;
     last_election_ = engine.now();

@@ -302,7 +302,8 @@ Scenario read_variant(const Value& document, ErrorSink& errors) {
   }
   ClientNames clients;
   if (!errors.failed()) {
-    clients = read_clients(fields.optional_object("clients"), scenario.plan, errors);
+    clients = read_clients(fields.optional_object("clients"), scenario.plan,
+                           scenario.settings.vouch, errors);
   }
   const Value* const events = fields.array("events");
   if (events != nullptr && !errors.failed()) {

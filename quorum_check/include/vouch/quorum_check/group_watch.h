@@ -157,6 +157,10 @@ class GroupWatch {
   [[nodiscard]] Instant promised_until() const;
   [[nodiscard]] GroupStatus status(const Core& core, Instant now) const;
 
+  /// Whom this node knows to lead, how far it reaches it, and for how long it can prove its lease.
+  [[nodiscard]] LeaderKnown leader_known(const Core& core) const;
+  [[nodiscard]] bool leads() const { return leads_; }
+
  private:
   /// The newest word of a peer on this group.
   struct PeerView {

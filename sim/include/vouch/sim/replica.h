@@ -22,6 +22,8 @@ struct Diagnosis;
 namespace vouch::sim {
 
 class Engine;
+class FrontEnd;
+struct FrontEndOptions;
 
 /// What a replica is for its group at the moment, as far as it knows.
 enum class Role : std::uint8_t { kFollower, kCandidate, kLeader };
@@ -247,6 +249,11 @@ class Protocol {
   [[nodiscard]] virtual std::string_view message_kind(const Payload& payload) const = 0;
 
   [[nodiscard]] virtual std::unique_ptr<Replica> make(const ReplicaOptions& options) const = 0;
+
+  /// The client's half, if there is one and this client runs it. By default a client only tries one
+  /// endpoint after the other.
+  [[nodiscard]] virtual std::unique_ptr<FrontEnd> make_front_end(
+      const FrontEndOptions& options) const;
 };
 
 }  // namespace vouch::sim

@@ -9,6 +9,7 @@
 #include "vouch/detector/result.h"
 #include "vouch/host/replica.h"
 #include "vouch/host/vote.h"
+#include "vouch/probe/front_end_message.h"
 #include "vouch/probe/message.h"
 #include "vouch/quorum_check/config.h"
 #include "vouch/quorum_check/recorder.h"
@@ -17,9 +18,9 @@
 
 namespace vouch::sim {
 
-/// What vouch replicas send each other: the core's messages, those of the built-in election, and
-/// the work of the modelled hosts.
-using VouchMessage = std::variant<Message, host::VoteMessage, WorkMessage>;
+/// What vouch replicas send each other: the core's messages, those of the built-in election, the
+/// work of the modelled hosts, and what passes between front-ends and them.
+using VouchMessage = std::variant<Message, host::VoteMessage, WorkMessage, FrontEndMessage>;
 
 /// The shipped Monitor with the built-in election as its host, unchanged, in virtual time.
 class VouchReplica final : public TypedReplica<VouchReplica, VouchMessage> {
@@ -83,6 +84,8 @@ class VouchProtocol final : public Protocol {
   bool corrupt(std::byte* message, std::size_t size, Rng& rng) const override;
   [[nodiscard]] std::string_view message_kind(const Payload& payload) const override;
   [[nodiscard]] std::unique_ptr<Replica> make(const ReplicaOptions& options) const override;
+  [[nodiscard]] std::unique_ptr<FrontEnd> make_front_end(
+      const FrontEndOptions& options) const override;
 
   [[nodiscard]] const MonitorConfig& config() const { return config_; }
 
