@@ -72,6 +72,7 @@ MonitorConfig GroupCluster::config_of(NodeId id) const {
     if (std::ranges::find(voters, id) == voters.end()) continue;
     GroupConfig group{.id = GroupCluster::group(number), .voters = voters};
     group.term = nodes_[id.value()].ballots[number].term;
+    if (options_.first_leads && id == NodeId{1}) group.priority = 1;
     config.groups.push_back(group);
   }
   return config;

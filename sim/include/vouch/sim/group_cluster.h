@@ -19,6 +19,7 @@ struct GroupClusterOptions {
   /// Not 0: only these first so many nodes share groups, and each group has node 1 among its
   /// voters. The others of the roster are there, but run no process.
   std::uint32_t around_first = 0;
+  bool first_leads = false;  ///< Node 1 is the preferred leader of every group that it votes in.
   std::uint64_t seed = 1;
   Duration delay = std::chrono::microseconds(300);   ///< Of each message, plus up to
   Duration jitter = std::chrono::microseconds(400);  ///< this.
