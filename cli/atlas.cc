@@ -1,8 +1,6 @@
 #include "atlas.h"
 
-#include <atomic>
 #include <chrono>
-#include <csignal>
 #include <ctime>
 #include <fstream>
 #include <iostream>
@@ -10,17 +8,17 @@
 #include <optional>
 #include <thread>
 
+#include "interrupt.h"
 #include "vouch/scenario/trace.h"
 
 namespace vouch::cli {
 namespace {
 
-constexpr unsigned kJobsMax = 256;
 constexpr std::uint64_t kSampleMax = 10'000'000;
 constexpr std::uint64_t kTransitionsMax = 100'000'000;
 constexpr const char* kDefaultState = "vouch_atlas.state.json";
 
-struct Request {
+struct AtlasRequest {
   AtlasSettings settings;
   unsigned jobs = std::max(1U, std::thread::hardware_concurrency());
   std::uint64_t stop_after = UINT64_MAX;
@@ -31,18 +29,8 @@ struct Request {
   std::string trace;
 };
 
-std::atomic<bool> interrupted = false;
-static_assert(std::atomic<bool>::is_always_lock_free, "it is set by a signal handler");
-
 Error bad(const std::string& field, const std::string& rule, const std::string& value) {
   return Error{Errc::kBadInput, field + ": must be " + rule + ", is " + value};
-}
-
-Status check_range(const std::string& field, std::uint64_t value, std::uint64_t low,
-                   std::uint64_t high) {
-  if (value >= low && value <= high) return Done{};
-  return bad(field, "in [" + std::to_string(low) + ", " + std::to_string(high) + "]",
-             std::to_string(value));
 }
 
 /// Of what the command line or a state file asks for.
@@ -92,7 +80,7 @@ void print_violations(const std::string& policy, const sim::RunResult& result, s
 
 /// One run under every policy, for the reader of a failure: everything that the checker saw.
 template <typename PlanOf, typename RunOptionsOf>
-Outcome run_one(const Request& request, PlanOf plan_for, RunOptionsOf options_for) {
+Outcome run_one(const AtlasRequest& request, PlanOf plan_for, RunOptionsOf options_for) {
   bool is_violated = false;
   scenario::JsonlTrace trace;
   for (const std::string& name : request.settings.policies) {
@@ -114,7 +102,7 @@ Outcome run_one(const Request& request, PlanOf plan_for, RunOptionsOf options_fo
   return is_violated ? ExitCode::kMissed : ExitCode::kSuccess;
 }
 
-Outcome try_one_graph(const Request& request) {
+Outcome try_one_graph(const AtlasRequest& request) {
   const auto graph = sim::parse_graph(request.settings.replicas, request.graph);
   if (!graph) return Error{graph.error().code, "--" + graph.error().message};
   return run_one(
@@ -127,7 +115,7 @@ Outcome try_one_graph(const Request& request) {
       });
 }
 
-Outcome trace_one_sequence(const Request& request) {
+Outcome trace_one_sequence(const AtlasRequest& request) {
   return run_one(
       request,
       [&](const std::string& policy) {
@@ -176,21 +164,18 @@ class Reporter {
   bool is_saved_ = false;
 };
 
-Outcome run_all(const Request& request, AtlasState state) {
+Outcome run_all(const AtlasRequest& request, AtlasState state) {
   const std::string& own_path = request.resume.empty() ? request.state : request.resume;
-  interrupted = false;
-  std::signal(SIGINT, [](int) { interrupted = true; });
-  std::signal(SIGTERM, [](int) { interrupted = true; });
+  const Interrupt interrupt;
   std::optional<Reporter> reporter;
   const std::uint64_t first = state.done;
   const AtlasControl control{.jobs = request.jobs,
                              .stop_after = request.stop_after,
-                             .is_stopped = [] { return interrupted.load(); },
-                             .progress =
-                                 [&](const AtlasState& now, std::uint64_t total) {
-                                   if (!reporter) reporter.emplace(now, first, total, own_path);
-                                   reporter->update(now);
-                                 }};
+                             .is_stopped = &Interrupt::is_asked,
+                             .progress = [&](const AtlasState& now, std::uint64_t total) {
+                               if (!reporter) reporter.emplace(now, first, total, own_path);
+                               reporter->update(now);
+                             }};
   const auto total = run_atlas(state, control);
   if (!total) {
     return Error{total.error().code,
@@ -212,7 +197,7 @@ Outcome run_all(const Request& request, AtlasState state) {
   return is_violated(state) ? ExitCode::kMissed : ExitCode::kSuccess;
 }
 
-Outcome atlas(const Request& request) {
+Outcome atlas(const AtlasRequest& request) {
   if (Status status = check_range("--jobs", request.jobs, 1, kJobsMax); !status) {
     return status.error();
   }
@@ -239,7 +224,7 @@ Outcome atlas(const Request& request) {
   return run_all(request, begin_atlas(request.settings));
 }
 
-void add_options(CLI::App& command, Request& request) {
+void add_options(CLI::App& command, AtlasRequest& request) {
   AtlasSettings& settings = request.settings;
   auto* replicas = command.add_option("--replicas", settings.replicas,
                                       "Replicas: 3, 4 or 5; up to 8 where graphs are drawn");
@@ -295,7 +280,7 @@ void add_options(CLI::App& command, Request& request) {
 }  // namespace
 
 void register_atlas(CLI::App& app, Outcome& outcome) {
-  auto request = std::make_shared<Request>();
+  auto request = std::make_shared<AtlasRequest>();
   CLI::App* command =
       app.add_subcommand("atlas", "Try every directed graph of links, policies side by side");
   command->footer(

@@ -28,9 +28,9 @@ struct ItemOutcome {
 };
 
 /// The items of an atlas: one policy after the other, each with the same graphs or sequences.
-class Items {
+class AtlasItems {
  public:
-  explicit Items(const AtlasSettings& settings) : settings_(settings) {
+  explicit AtlasItems(const AtlasSettings& settings) : settings_(settings) {
     if (settings.transitions > 0) {
       count_ = (settings.transitions + kTransitionsPerSequence - 1) / kTransitionsPerSequence;
       return;
@@ -127,7 +127,7 @@ sim::TransitionOptions transition_options(const AtlasSettings& settings, std::st
 }
 
 Result<std::uint64_t> run_atlas(AtlasState& state, const AtlasControl& control) {
-  Items items(state.settings);
+  AtlasItems items(state.settings);
   if (Status status = items.make_policies(); !status) return status.error();
   const std::uint64_t total = items.total();
   if (state.done > total) {

@@ -56,6 +56,13 @@ void check_counts(CLI::App& app) {
     check_counts(*command);
 }
 
+Status check_range(const std::string& field, std::uint64_t value, std::uint64_t low,
+                   std::uint64_t high) {
+  if (value >= low && value <= high) return Done{};
+  return Error{Errc::kBadInput, field + ": must be in [" + std::to_string(low) + ", " +
+                                    std::to_string(high) + "], is " + std::to_string(value)};
+}
+
 void Table::add_row(std::vector<std::string> cells) {
   VOUCH_ASSERT(cells.size() == columns_.size());
   rows_.push_back(std::move(cells));

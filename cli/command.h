@@ -34,6 +34,13 @@ void print_error(const std::string& message);
 /// CLI11 reads -1 as the greatest one.
 void check_counts(CLI::App& app);
 
+/// The most threads that a command may be told to use.
+inline constexpr unsigned kJobsMax = 256;
+
+/// An error that names the field and the value, unless the value is in [low, high].
+[[nodiscard]] Status check_range(const std::string& field, std::uint64_t value, std::uint64_t low,
+                                 std::uint64_t high);
+
 /// How a column of a Table is aligned.
 enum class Align : std::uint8_t { kLeft, kRight };
 

@@ -2,11 +2,11 @@
 
 #include <algorithm>
 #include <chrono>
-#include <csignal>
 #include <iostream>
 #include <memory>
 #include <nlohmann/json.hpp>
 
+#include "interrupt.h"
 #include "node.h"
 #include "vouch/runtime/control.h"
 #include "vouch/trace/trace_writer.h"
@@ -73,8 +73,6 @@ Outcome run_status(const std::string& control, bool as_json) {
   return ExitCode::kSuccess;
 }
 
-volatile std::sig_atomic_t interrupted = 0;
-
 struct RecordOptions {
   std::string control;
   std::string out;
@@ -84,8 +82,7 @@ struct RecordOptions {
 Outcome run_record(const RecordOptions& options) {
   Result<TraceWriter> writer = TraceWriter::open(options.out);
   if (!writer) return writer.error();
-  std::signal(SIGINT, [](int) { interrupted = 1; });
-  std::signal(SIGTERM, [](int) { interrupted = 1; });
+  const Interrupt interrupt;
   const auto began = std::chrono::steady_clock::now();
   auto flushed = began;
   std::uint64_t count = 0;
@@ -97,7 +94,7 @@ Outcome run_record(const RecordOptions& options) {
       flushed = now;
     }
     const double passed = std::chrono::duration<double>(now - began).count();
-    return wrote && interrupted == 0 && (options.seconds <= 0 || passed < options.seconds);
+    return wrote && !Interrupt::is_asked() && (options.seconds <= 0 || passed < options.seconds);
   };
   bool is_first = true;
   std::string refusal;

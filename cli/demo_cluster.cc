@@ -12,7 +12,6 @@
 #include <algorithm>
 #include <cerrno>
 #include <chrono>
-#include <csignal>
 #include <cstring>
 #include <fstream>
 #include <thread>
@@ -21,8 +20,6 @@ extern char** environ;
 
 namespace vouch::cli {
 namespace {
-
-volatile std::sig_atomic_t interrupted = 0;
 
 std::int64_t boottime_ns() {
   timespec at{};
@@ -92,8 +89,6 @@ std::filesystem::path DemoCluster::control(std::uint32_t node) const {
 }
 
 Status DemoCluster::start() {
-  std::signal(SIGINT, [](int) { interrupted = 1; });
-  std::signal(SIGTERM, [](int) { interrupted = 1; });
   std::string name = (std::filesystem::temp_directory_path() / "vouch-demo-XXXXXX").string();
   if (mkdtemp(name.data()) == nullptr) return trouble("no temporary folder");
   folder_ = name;
@@ -183,7 +178,7 @@ Status DemoCluster::wait(double seconds, std::vector<LogLine>& seen,
   const auto end = std::chrono::steady_clock::now() + std::chrono::duration<double>(seconds);
   bool is_done = false;
   while (!is_done) {
-    if (interrupted != 0) return Error{Errc::kUnavailable, "interrupted"};
+    if (Interrupt::is_asked()) return Error{Errc::kUnavailable, "interrupted"};
     for (std::uint32_t node = 1; node <= pids_.size(); ++node) {
       if (pids_[node - 1] > 0 && waitpid(pids_[node - 1], nullptr, WNOHANG) > 0) {
         pids_[node - 1] = -1;

@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "interrupt.h"
 #include "vouch/detector/result.h"
 
 namespace vouch::cli {
@@ -54,6 +55,7 @@ class DemoCluster {
   [[nodiscard]] Status spawn(std::uint32_t node, int bound_socket);
   [[nodiscard]] std::filesystem::path file(std::uint32_t node, const char* ending) const;
 
+  Interrupt interrupt_;
   std::filesystem::path folder_;
   std::vector<pid_t> pids_;
   std::vector<std::streamoff> read_;

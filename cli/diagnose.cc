@@ -19,7 +19,7 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-struct Request {
+struct DiagnoseRequest {
   std::string scenario;
   std::uint64_t seed = 1;
   std::optional<std::int64_t> at_ms;
@@ -252,7 +252,7 @@ void print_json(const scenario::Scenario& scenario, const sim::RunResult& result
   out << json.dump(2) << "\n";
 }
 
-Outcome diagnose(const Request& request) {
+Outcome diagnose(const DiagnoseRequest& request) {
   const Result<scenario::Scenario> scenario = scenario::load_scenario(request.scenario);
   if (!scenario) return scenario.error();
   const sim::Plan& plan = scenario->plan;
@@ -285,7 +285,7 @@ Outcome diagnose(const Request& request) {
 }  // namespace
 
 void register_diagnose(CLI::App& app, Outcome& outcome) {
-  auto request = std::make_shared<Request>();
+  auto request = std::make_shared<DiagnoseRequest>();
   CLI::App* command = app.add_subcommand(
       "diagnose", "Tell what a group in a scenario finds to be broken, when, and by what");
   command->footer("The codes and what to do about them: docs/DIAGNOSIS.md.");

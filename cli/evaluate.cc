@@ -257,7 +257,7 @@ Status evaluate_trace(const std::string& path, const EvaluateOptions& options,
   return Done{};
 }
 
-Status check_range(const char* option, double value, double low, double high) {
+Status check_number(const char* option, double value, double low, double high) {
   if (value >= low && value <= high) return Done{};
   return Error{Errc::kBadConfig, std::string(option) + " must be between " + short_text(low, 6) +
                                      " and " + short_text(high, 6) + ", but is " +
@@ -266,12 +266,12 @@ Status check_range(const char* option, double value, double low, double high) {
 
 Status check(const EvaluateOptions& options) {
   for (const Status& status : {
-           check_range("--gap", options.gap_s.value_or(1), 1e-3, 1e9),
-           check_range("--heartbeat-interval", options.heartbeat_interval_ms.value_or(1), 1e-3,
-                       86'400'000),
-           check_range("--window", options.window_size, 1, kDetectorWindowMax),
-           check_range("--stddev-min", options.stddev_min_ms, 0, 86'400'000),
-           check_range("--acceptable-pause", options.acceptable_pause_ms, 0, 86'400'000),
+           check_number("--gap", options.gap_s.value_or(1), 1e-3, 1e9),
+           check_number("--heartbeat-interval", options.heartbeat_interval_ms.value_or(1), 1e-3,
+                        86'400'000),
+           check_number("--window", options.window_size, 1, kDetectorWindowMax),
+           check_number("--stddev-min", options.stddev_min_ms, 0, 86'400'000),
+           check_number("--acceptable-pause", options.acceptable_pause_ms, 0, 86'400'000),
        }) {
     if (!status) return status;
   }

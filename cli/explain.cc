@@ -12,7 +12,7 @@
 namespace vouch::cli {
 namespace {
 
-struct Request {
+struct ExplainRequest {
   std::string file;
   std::optional<std::uint64_t> group;
   std::string node;
@@ -34,7 +34,7 @@ std::optional<double> number_of(const std::string& text) {
   return value;
 }
 
-bool is_asked_for(const Request& request, const record::Line& line) {
+bool is_asked_for(const ExplainRequest& request, const record::Line& line) {
   const auto* const answer = std::get_if<record::AnswerCase>(&line.what);
   if (answer != nullptr && answer->output == Answer::kNotAsked && !request.all) return false;
   const auto in_case = [](const auto& what) { return what.input.group.value(); };
@@ -68,7 +68,7 @@ std::string notes_on(const record::Reading& reading) {
   return text;
 }
 
-Outcome explain(const Request& request) {
+Outcome explain(const ExplainRequest& request) {
   if (!request.since.empty() && !number_of(request.since) &&
       request.since.find('T') == std::string::npos) {
     return Error{Errc::kBadInput,
@@ -109,7 +109,7 @@ Outcome explain(const Request& request) {
 }  // namespace
 
 void register_explain(CLI::App& app, Outcome& outcome) {
-  auto request = std::make_shared<Request>();
+  auto request = std::make_shared<ExplainRequest>();
   CLI::App* command =
       app.add_subcommand("explain", "Say in plain words why each decision of a record was taken");
   command

@@ -14,11 +14,11 @@
 namespace vouch::cli {
 namespace {
 
-constexpr std::uint64_t kRunsMax = 1'000'000;
+constexpr std::uint64_t kReplayedRunsMax = 1'000'000;
 /// Differences printed; the rest is counted.
 constexpr std::uint64_t kShown = 50;
 
-struct Request {
+struct ReplayRequest {
   std::string file;
   std::uint64_t random = 0;
   std::uint64_t seed = 1;
@@ -79,7 +79,7 @@ RandomRun draw_run(std::uint64_t seed) {
 }
 
 /// Runs random simulations, records them in memory and replays each line.
-Outcome replay_random(const Request& request) {
+Outcome replay_random(const ReplayRequest& request) {
   Replays replays;
   std::uint64_t bytes = 0;
   std::optional<Error> error;
@@ -113,12 +113,12 @@ Outcome replay_random(const Request& request) {
   return replays.different == 0 ? ExitCode::kSuccess : ExitCode::kMissed;
 }
 
-Outcome replay(const Request& request) {
+Outcome replay(const ReplayRequest& request) {
   if (request.file.empty() == (request.random == 0)) {
     return Error{Errc::kBadInput, "FILE: a decision record is needed, or --random RUNS instead"};
   }
-  if (request.random > kRunsMax) {
-    return Error{Errc::kBadInput, "--random: must be in [1, " + std::to_string(kRunsMax) +
+  if (request.random > kReplayedRunsMax) {
+    return Error{Errc::kBadInput, "--random: must be in [1, " + std::to_string(kReplayedRunsMax) +
                                       "], is " + std::to_string(request.random)};
   }
   return request.random == 0 ? replay_file(request.file) : replay_random(request);
@@ -127,7 +127,7 @@ Outcome replay(const Request& request) {
 }  // namespace
 
 void register_replay(CLI::App& app, Outcome& outcome) {
-  auto request = std::make_shared<Request>();
+  auto request = std::make_shared<ReplayRequest>();
   CLI::App* command = app.add_subcommand(
       "replay", "Feed recorded decisions back through the core, and compare bit for bit");
   command->footer("Exit code 1 when the core decides anything differently now.");

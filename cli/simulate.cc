@@ -1,14 +1,14 @@
 #include "simulate.h"
 
 #include <algorithm>
-#include <atomic>
-#include <csignal>
 #include <iostream>
 #include <memory>
+#include <optional>
 #include <thread>
 #include <utility>
 
 #include "decision_file.h"
+#include "interrupt.h"
 #include "simulate_output.h"
 #include "simulate_run.h"
 #include "vouch/report/page.h"
@@ -17,13 +17,9 @@
 namespace vouch::cli {
 namespace {
 
-constexpr std::uint64_t kRunsMax = 100'000;
-constexpr unsigned kJobsMax = 256;
+constexpr std::uint64_t kSimulatedRunsMax = 100'000;
 
-std::atomic<bool> interrupted = false;
-static_assert(std::atomic<bool>::is_always_lock_free, "it is set by a signal handler");
-
-struct Request {
+struct SimulateRequest {
   std::vector<std::string> scenarios;
   std::vector<std::string> policies;
   std::uint64_t seed = 1;
@@ -41,7 +37,7 @@ struct Request {
   OutputRequest output;
 };
 
-Result<std::vector<std::string>> policies_of(const Request& request) {
+Result<std::vector<std::string>> policies_of(const SimulateRequest& request) {
   if (!request.policies.empty()) {
     for (const std::string& name : request.policies) {
       const auto policy = sim::make_policy(name, {});
@@ -53,20 +49,16 @@ Result<std::vector<std::string>> policies_of(const Request& request) {
   return std::vector<std::string>{"vouch", "raft", "raft+prevote+checkquorum"};
 }
 
-Status check(const Request& request, const std::vector<std::string>& names,
+Status check(const SimulateRequest& request, const std::vector<std::string>& names,
              const std::vector<std::string>& policies) {
   if (names.empty()) {
     return Error{Errc::kBadInput,
                  "SCENARIO: at least one file or name (see --list), or --all, is needed"};
   }
-  if (request.runs < 1 || request.runs > kRunsMax) {
-    return Error{Errc::kBadInput, "--runs: must be in [1, " + std::to_string(kRunsMax) + "], is " +
-                                      std::to_string(request.runs)};
+  if (Status status = check_range("--runs", request.runs, 1, kSimulatedRunsMax); !status) {
+    return status;
   }
-  if (request.jobs < 1 || request.jobs > kJobsMax) {
-    return Error{Errc::kBadInput, "--jobs: must be in [1, " + std::to_string(kJobsMax) + "], is " +
-                                      std::to_string(request.jobs)};
-  }
+  if (Status status = check_range("--jobs", request.jobs, 1, kJobsMax); !status) return status;
   if (!request.decisions.empty() &&
       std::find(policies.begin(), policies.end(), "vouch") == policies.end()) {
     return Error{Errc::kBadInput, "--decisions: only the policy vouch records its decisions"};
@@ -101,7 +93,7 @@ void print_list(std::ostream& out) {
 }
 
 /// The options of `request` that decide what comes of the runs, as a command.
-std::string command_of(const Request& request, const std::vector<std::string>& policies) {
+std::string command_of(const SimulateRequest& request, const std::vector<std::string>& policies) {
   std::string command = "vouch simulate";
   for (const std::string& name : request.scenarios)
     command += " " + name;
@@ -116,7 +108,7 @@ std::string command_of(const Request& request, const std::vector<std::string>& p
 
 /// The scenarios that are to be run, each variant for itself. Everything is read before anything
 /// runs: a bad file in the end costs no waiting.
-Result<std::vector<ScenarioRuns>> load(const Request& request,
+Result<std::vector<ScenarioRuns>> load(const SimulateRequest& request,
                                        const std::vector<std::string>& names) {
   std::vector<ScenarioRuns> all;
   bool is_begun = request.from.empty();
@@ -149,7 +141,7 @@ std::string cut_off(std::vector<ScenarioRuns>& all, std::size_t complete) {
 }
 
 /// Whether the exit code must say that something was missed.
-bool is_missed(const Request& request, const std::vector<ScenarioRuns>& all) {
+bool is_missed(const SimulateRequest& request, const std::vector<ScenarioRuns>& all) {
   for (const ScenarioRuns& runs : all) {
     for (const PolicyRuns& policy : runs.policies) {
       const bool is_vouch = policy.policy == "vouch";
@@ -160,22 +152,19 @@ bool is_missed(const Request& request, const std::vector<ScenarioRuns>& all) {
   return false;
 }
 
-Result<std::size_t> run_all(const Request& request, const SimulationPlan& plan,
+Result<std::size_t> run_all(const SimulateRequest& request, const SimulationPlan& plan,
                             std::vector<ScenarioRuns>& all) {
   std::unique_ptr<RunOutput> output;
-  SimulationControl control{.jobs = request.jobs,
-                            .observers = {},
-                            .is_stopped = [] { return interrupted.load(); },
-                            .ran = {}};
+  std::optional<Interrupt> interrupt;  // A watched run ends at once, by itself.
+  SimulationControl control{
+      .jobs = request.jobs, .observers = {}, .is_stopped = &Interrupt::is_asked, .ran = {}};
   if (request.output.is_of_one_run()) {
     auto made = RunOutput::create(request.output, all.front().scenario, plan.policies.front());
     if (!made) return made.error();
     output = *std::move(made);
     control.observers = output->observers();
   } else {
-    interrupted = false;
-    std::signal(SIGINT, [](int) { interrupted = true; });
-    std::signal(SIGTERM, [](int) { interrupted = true; });
+    interrupt.emplace();
   }
   DecisionFile decisions(request.decisions);
   if (const Status status = decisions.status(); !status) return status.error();
@@ -197,7 +186,7 @@ Result<std::size_t> run_all(const Request& request, const SimulationPlan& plan,
   return complete;
 }
 
-void print(const Request& request, const std::vector<ScenarioRuns>& all) {
+void print(const SimulateRequest& request, const std::vector<ScenarioRuns>& all) {
   if (request.json) {
     print_simulation_json(all, std::cout);
   } else if (request.is_compared) {
@@ -207,7 +196,7 @@ void print(const Request& request, const std::vector<ScenarioRuns>& all) {
   }
 }
 
-Outcome simulate(const Request& request) {
+Outcome simulate(const SimulateRequest& request) {
   if (request.list) {
     print_list(std::cout);
     return ExitCode::kSuccess;
@@ -255,7 +244,7 @@ Outcome simulate(const Request& request) {
 }  // namespace
 
 void register_simulate(CLI::App& app, Outcome& outcome) {
-  auto request = std::make_shared<Request>();
+  auto request = std::make_shared<SimulateRequest>();
   CLI::App* command =
       app.add_subcommand("simulate", "Run fault scenarios in virtual time, policies side by side");
   command->footer(

@@ -33,10 +33,10 @@ void add_broken_rules(const scenario::Scenario& scenario, const sim::RunResult& 
 
 /// All runs in a row: one scenario after the other, in it one policy after the other, in it the
 /// seeds.
-class Items {
+class SimulationItems {
  public:
-  Items(const std::vector<ScenarioRuns>& all, const SimulationPlan& plan,
-        const SimulationControl& control)
+  SimulationItems(const std::vector<ScenarioRuns>& all, const SimulationPlan& plan,
+                  const SimulationControl& control)
       : all_(all), plan_(plan), control_(control) {}
 
   Status make_policies() {
@@ -127,7 +127,7 @@ std::uint64_t runs_of(const std::vector<ScenarioRuns>& all, const SimulationPlan
 Result<std::size_t> run_simulation(std::vector<ScenarioRuns>& all, const SimulationPlan& plan,
                                    const SimulationControl& control) {
   prepare(all, plan);
-  Items items(all, plan, control);
+  SimulationItems items(all, plan, control);
   if (const Status status = items.make_policies(); !status) return status.error();
   OrderedWork<std::unique_ptr<Ran>> work([&](std::uint64_t item) { return items.run(item); },
                                          control.is_stopped);

@@ -3,49 +3,39 @@
 #include <algorithm>
 #include <atomic>
 #include <chrono>
-#include <csignal>
 #include <fstream>
 #include <iostream>
 #include <memory>
 #include <thread>
 
 #include "atlas.h"
+#include "interrupt.h"
 #include "parallel.h"
 
 namespace vouch::cli {
 namespace {
 
-constexpr std::uint64_t kRunsMax = 1'000'000'000;
+constexpr std::uint64_t kSwarmRunsMax = 1'000'000'000;
 constexpr std::uint64_t kHoursMax = 1'000'000;
-constexpr unsigned kJobsMax = 256;
 constexpr std::int64_t kHourMs = 3'600'000;
 
 /// Runs that making one failure smaller may take.
 constexpr std::uint64_t kShrinkRuns = 500;
 
-struct Request {
+struct SwarmRequest {
   SwarmSettings settings;
   unsigned jobs = std::max(1U, std::thread::hardware_concurrency());
   std::string out = ".";
   bool json = false;
 };
 
-std::atomic<bool> interrupted = false;
-static_assert(std::atomic<bool>::is_always_lock_free, "it is set by a signal handler");
-
-Status check_range(const std::string& field, std::uint64_t value, std::uint64_t low,
-                   std::uint64_t high) {
-  if (value >= low && value <= high) return Done{};
-  return Error{Errc::kBadInput, field + ": must be in [" + std::to_string(low) + ", " +
-                                    std::to_string(high) + "], is " + std::to_string(value)};
-}
-
-Status check(const Request& request) {
+Status check(const SwarmRequest& request) {
   const SwarmSettings& settings = request.settings;
   if ((settings.runs == 0) == (settings.hours == 0)) {
     return Error{Errc::kBadInput, "--runs, --hours: exactly one must be given"};
   }
-  if (Status status = check_range("--runs", settings.runs, 0, kRunsMax); !status) return status;
+  if (Status status = check_range("--runs", settings.runs, 0, kSwarmRunsMax); !status)
+    return status;
   if (Status status = check_range("--hours", settings.hours, 0, kHoursMax); !status) return status;
   if (Status status = check_range("--jobs", request.jobs, 1, kJobsMax); !status) return status;
   const auto policy = sim::make_policy(settings.policy, {});
@@ -63,12 +53,12 @@ sim::ProtocolMaker maker_of(const std::string& policy) {
 }
 
 /// Makes the first failure of each rule smaller, and writes each to a file.
-Status shrink_failures(const Request& request, SwarmReport& report) {
+Status shrink_failures(const SwarmRequest& request, SwarmReport& report) {
   std::array<bool, sim::kRuleCount> is_shrunk{};
   const sim::ProtocolMaker make = maker_of(request.settings.policy);
   for (const auto& failure : report.summary.failures) {
     bool& is_done = is_shrunk[static_cast<std::size_t>(failure.violation.rule)];
-    if (is_done || interrupted) continue;
+    if (is_done || Interrupt::is_asked()) continue;
     is_done = true;
     const sim::SwarmCase swarm = sim::draw_case(failure.seed);
     ShrunkFailure smaller;
@@ -88,17 +78,17 @@ Status shrink_failures(const Request& request, SwarmReport& report) {
 }
 
 /// Runs seed after seed; returns the first that was not run.
-std::uint64_t run_seeds(const Request& request, SwarmReport& report) {
+std::uint64_t run_seeds(const SwarmRequest& request, SwarmReport& report) {
   const SwarmSettings& settings = request.settings;
   const std::int64_t wanted_ms = static_cast<std::int64_t>(settings.hours) * kHourMs;
   std::atomic<bool> is_enough = false;
   const sim::ProtocolMaker make = maker_of(settings.policy);
   OrderedWork<sim::SwarmOutcome> work(
       [&](std::uint64_t seed) { return sim::try_case(make, sim::draw_case(seed)); },
-      [&] { return interrupted || is_enough; });
+      [&] { return Interrupt::is_asked() || is_enough; });
   Progress progress("swarm", settings.runs > 0 ? settings.runs : settings.hours * 60);
   std::uint64_t next = settings.seed;
-  const std::uint64_t runs = settings.runs > 0 ? settings.runs : kRunsMax;
+  const std::uint64_t runs = settings.runs > 0 ? settings.runs : kSwarmRunsMax;
   work.run(settings.seed, settings.seed + runs, request.jobs,
            [&](std::uint64_t seed, const sim::SwarmOutcome& outcome) {
              if (is_enough) return;
@@ -113,7 +103,7 @@ std::uint64_t run_seeds(const Request& request, SwarmReport& report) {
 }
 
 /// The command that goes on with what is left.
-std::string rest_of(const Request& request, const SwarmReport& report, std::uint64_t next) {
+std::string rest_of(const SwarmRequest& request, const SwarmReport& report, std::uint64_t next) {
   const SwarmSettings& settings = request.settings;
   std::string command = "vouch swarm --seed " + std::to_string(next);
   if (settings.runs > 0) {
@@ -126,16 +116,14 @@ std::string rest_of(const Request& request, const SwarmReport& report, std::uint
   return command + (request.json ? " --json" : "");
 }
 
-Outcome swarm(const Request& request) {
+Outcome swarm(const SwarmRequest& request) {
   if (Status status = check(request); !status) return status.error();
   SwarmReport report{request.settings, {}, {}};
-  interrupted = false;
-  std::signal(SIGINT, [](int) { interrupted = true; });
-  std::signal(SIGTERM, [](int) { interrupted = true; });
+  const Interrupt interrupt;
   const auto began = std::chrono::steady_clock::now();
   const std::uint64_t next = run_seeds(request, report);
-  const bool is_stopped = interrupted;
-  interrupted = false;  // A second one stops the shrinking.
+  const bool is_stopped = Interrupt::is_asked();
+  Interrupt::forget();  // A second one stops the shrinking.
   if (Status status = shrink_failures(request, report); !status) return status.error();
   request.json ? print_swarm_json(report, std::cout) : print_swarm(report, std::cout);
   const std::chrono::duration<double> wall = std::chrono::steady_clock::now() - began;
@@ -167,7 +155,7 @@ scenario::Scenario scenario_of(const sim::SwarmCase& swarm, const std::string& p
 }
 
 void register_swarm(CLI::App& app, Outcome& outcome) {
-  auto request = std::make_shared<Request>();
+  auto request = std::make_shared<SwarmRequest>();
   CLI::App* command =
       app.add_subcommand("swarm", "Random options and random faults, seed after seed");
   command->footer(

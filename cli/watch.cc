@@ -5,7 +5,6 @@
 
 #include <algorithm>
 #include <chrono>
-#include <csignal>
 #include <cstdlib>
 #include <iostream>
 #include <string_view>
@@ -17,18 +16,11 @@ namespace vouch::cli {
 namespace {
 
 constexpr std::size_t kLinesShown = 8;
-constexpr std::size_t kCaption = 19;  ///< Width in front of a lane.
+constexpr std::size_t kCaption = 19;           ///< Width in front of a lane.
+constexpr std::int64_t kSliceNs = 20'000'000;  ///< A signal waits no longer than this.
 constexpr std::string_view kHideCursor = "\x1b[?25l";
 /// Colours off, cursor shown.
 constexpr char kGiveBack[] = "\x1b[0m\x1b[?25h";
-
-/// Only what a signal handler may do: write, and die of the signal as if it had not been caught.
-extern "C" void give_back_and_die(int signal) {
-  constexpr char kText[] = "\x1b[0m\x1b[?25h\n";
-  [[maybe_unused]] const ssize_t written = ::write(STDOUT_FILENO, kText, sizeof kText - 1);
-  std::signal(signal, SIG_DFL);
-  ::raise(signal);
-}
 
 std::int64_t real_ns() {
   return std::chrono::steady_clock::now().time_since_epoch().count();
@@ -72,16 +64,13 @@ Watch::Watch(const scenario::Scenario& scenario, std::string policy, std::uint64
   caption_.assign(scenario.plan.replicas, "");
   began_ns_ = real_ns();
   if (!on_terminal_) return;
-  std::signal(SIGINT, give_back_and_die);
-  std::signal(SIGTERM, give_back_and_die);
+  interrupt_.emplace();
   std::cout << kHideCursor;
 }
 
 Watch::~Watch() {
   if (!on_terminal_) return;
   std::cout << kGiveBack << std::flush;
-  std::signal(SIGINT, SIG_DFL);
-  std::signal(SIGTERM, SIG_DFL);
 }
 
 void Watch::stepped(const sim::Engine& engine, sim::NodeIndex node,
@@ -254,11 +243,19 @@ void Watch::draw(sim::TrueTime now) {
 }
 
 void Watch::wait_for(sim::TrueTime now) {
+  if (Interrupt::is_asked()) give_back_and_die();
   if (speed_ == 0) return;
   const std::int64_t due =
       began_ns_ + (now - sim::kStart).count() / static_cast<std::int64_t>(speed_);
-  const std::int64_t wait = due - real_ns();
-  if (wait > 0) std::this_thread::sleep_for(std::chrono::nanoseconds(wait));
+  for (std::int64_t wait = due - real_ns(); wait > 0; wait = due - real_ns()) {
+    if (Interrupt::is_asked()) give_back_and_die();
+    std::this_thread::sleep_for(std::chrono::nanoseconds(std::min(wait, kSliceNs)));
+  }
+}
+
+void Watch::give_back_and_die() {
+  std::cout << kGiveBack << '\n' << std::flush;
+  Interrupt::die_of_it();
 }
 
 void Watch::finish(sim::TrueTime end) {

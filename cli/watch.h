@@ -3,9 +3,11 @@
 #include <array>
 #include <cstdint>
 #include <deque>
+#include <optional>
 #include <string>
 #include <vector>
 
+#include "interrupt.h"
 #include "vouch/report/lanes.h"
 #include "vouch/scenario/scenario.h"
 #include "vouch/sim/engine.h"
@@ -69,11 +71,15 @@ class Watch final : public sim::Observer, private report::LaneSink {
   [[nodiscard]] std::string lane(sim::NodeIndex node) const;
   [[nodiscard]] std::size_t column_of(sim::TrueTime at) const;
   void wait_for(sim::TrueTime now);
+  /// A signal came: gives the terminal back and ends the program by it. What draws does this, not
+  /// the signal's handler: that one may run in another thread, in the middle of a frame.
+  [[noreturn]] void give_back_and_die();
 
   const scenario::Scenario& scenario_;
   std::string policy_;
   std::uint64_t speed_;
   bool on_terminal_;
+  std::optional<Interrupt> interrupt_;  ///< On a terminal.
   bool has_colour_;
   report::Lanes lanes_;
   std::size_t columns_ = 72;

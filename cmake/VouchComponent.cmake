@@ -10,6 +10,11 @@ if(NOT VOUCH_HAS_COPY_OPTIONS)
   set(VOUCH_COPY_OPTIONS "")
 endif()
 
+# GCC inlines no function of position-independent code that a shared library around it could replace.
+# Nobody replaces ours; Clang takes that for granted.
+check_cxx_compiler_flag(-fno-semantic-interposition VOUCH_HAS_NO_INTERPOSITION)
+set(VOUCH_INLINE_OPTIONS $<$<BOOL:${VOUCH_HAS_NO_INTERPOSITION}>:-fno-semantic-interposition>)
+
 # vouch_component(NAME
 #   BASE <folder>        folder below the top level that holds include/ and src/ (default: NAME)
 #   HEADERS ...          public headers, relative to <folder>/include
@@ -35,7 +40,7 @@ function(vouch_component name)
     add_library(${target} STATIC)
     target_sources(${target} PRIVATE ${arg_SOURCES})
     target_include_directories(${target} PRIVATE ${base}/src)
-    target_compile_options(${target} PRIVATE ${VOUCH_COPY_OPTIONS})
+    target_compile_options(${target} PRIVATE ${VOUCH_COPY_OPTIONS} ${VOUCH_INLINE_OPTIONS})
     if(VOUCH_SANITIZE AND arg_BASE MATCHES "^(probe/runtime|sim/scenario)$")
       target_compile_options(${target} PRIVATE -O0) # As the programs: Asio and JSON, run once.
     endif()

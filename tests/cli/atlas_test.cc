@@ -1,63 +1,28 @@
-// The built program as a user calls it: `vouch atlas`.
+// `vouch atlas` as a user calls it.
 
 #include <gtest/gtest.h>
-#include <sys/wait.h>
 
-#include <cstdio>
 #include <filesystem>
 #include <fstream>
 #include <nlohmann/json.hpp>
-#include <sstream>
+#include <string>
 
+#include "tests/cli/program.h"
+
+namespace vouch::testing {
 namespace {
 
-namespace fs = std::filesystem;
 using nlohmann::json;
 
-struct Ran {
-  int exit_code = -1;
-  std::string out;
-  std::string err;
-};
-
-class AtlasCommandTest : public ::testing::Test {
+class AtlasCommandTest : public InFolderTest {
  protected:
-  void SetUp() override {
-    std::string pattern = (fs::temp_directory_path() / "vouch_atlas_XXXXXX").string();
-    ASSERT_NE(::mkdtemp(pattern.data()), nullptr);
-    folder_ = pattern;
-  }
-  void TearDown() override { fs::remove_all(folder_); }
-
-  std::string path(const std::string& name) const { return (folder_ / name).string(); }
-
-  static std::string text_of(const std::string& path) {
-    std::ostringstream out;
-    out << std::ifstream(path, std::ios::binary).rdbuf();
-    return out.str();
+  [[nodiscard]] Ran run(const std::string& arguments, const std::string& before = "") const {
+    return InFolderTest::run("atlas " + arguments, before);
   }
 
-  Ran run(const std::string& arguments, const std::string& before = "") const {
-    const std::string command = "cd " + folder_.string() + " && " + before + VOUCH_PROGRAM +
-                                " atlas " + arguments + " >" + path("out") + " 2>" + path("err") +
-                                " </dev/null";
-    const int status = std::system(command.c_str());
-    return {WIFEXITED(status) ? WEXITSTATUS(status) : -1, text_of(path("out")),
-            text_of(path("err"))};
-  }
-
-  /// Exit code 2, nothing on standard output, one line on standard error that contains `part`.
   void expect_error(const std::string& arguments, const std::string& part) const {
-    SCOPED_TRACE(arguments);
-    const Ran ran = run(arguments);
-    EXPECT_EQ(ran.exit_code, 2);
-    EXPECT_EQ(ran.out, "");
-    EXPECT_EQ(ran.err.rfind("vouch: error: ", 0), 0U) << ran.err;
-    EXPECT_NE(ran.err.find(part), std::string::npos) << ran.err << "lacks " << part;
-    EXPECT_EQ(ran.err.find('\n'), ran.err.size() - 1) << "one line: " << ran.err;
+    expect_refused("atlas " + arguments, part);
   }
-
-  fs::path folder_;
 };
 
 TEST_F(AtlasCommandTest, AllGraphsOfThree) {
@@ -115,7 +80,7 @@ TEST_F(AtlasCommandTest, StoppedAndContinuedIsTheSame) {
     ran = run("--resume " + path("state") + " --json");
     EXPECT_EQ(ran.exit_code, 0) << ran.err;
     EXPECT_EQ(ran.out, whole.out);
-    EXPECT_FALSE(fs::exists(path("state")));
+    EXPECT_FALSE(std::filesystem::exists(path("state")));
   }
 }
 
@@ -194,7 +159,7 @@ TEST_F(AtlasCommandTest, BadUseIsOneClearError) {
 TEST_F(AtlasCommandTest, ABadStateIsRefused) {
   EXPECT_EQ(run("--replicas 3 --stop-after 3 --state state").exit_code, 130);
   const json good = json::parse(text_of(path("state")));
-  const auto expect_refused = [&](const json& state, const std::string& part) {
+  const auto expect_bad = [&](const json& state, const std::string& part) {
     std::ofstream(path("bad")) << state;
     expect_error("--resume bad", part);
   };
@@ -202,19 +167,20 @@ TEST_F(AtlasCommandTest, ABadStateIsRefused) {
   expect_error("--resume bad", "--resume: bad is no saved atlas");
   json bad = good;
   bad["version"] = "0.0.1";
-  expect_refused(bad, "is of vouch 0.0.1");
+  expect_bad(bad, "is of vouch 0.0.1");
   bad = good;
   bad["settings"]["every"] = 0;
-  expect_refused(bad, "--every: must be in");
+  expect_bad(bad, "--every: must be in");
   bad = good;
   bad["settings"]["policies"] = json::array({"vouch", "raft"});
-  expect_refused(bad, "not one summary per policy");
+  expect_bad(bad, "not one summary per policy");
   bad = good;
   bad["done"] = 99'999;
-  expect_refused(bad, "done must be at most 36, is 99999");
+  expect_bad(bad, "done must be at most 36, is 99999");
   bad = good;
   bad["summaries"][0].erase("stuck");
-  expect_refused(bad, "stuck");
+  expect_bad(bad, "stuck");
 }
 
 }  // namespace
+}  // namespace vouch::testing

@@ -14,7 +14,7 @@
 namespace vouch::testing {
 namespace {
 
-using Json = nlohmann::ordered_json;
+using OrderedJson = nlohmann::ordered_json;
 
 /// Lines that are not indented.
 std::size_t headlines(const std::string& text) {
@@ -83,7 +83,7 @@ TEST_F(DecisionsTest, ARecordReplaysTheSameAndIsExplained) {
 TEST_F(DecisionsTest, ADifferenceIsPrintedWithLineAndFieldAndExitCodeOne) {
   std::vector<std::string> lines = recorded();
   for (std::size_t i = 0; i < lines.size(); ++i) {
-    Json line = Json::parse(lines[i]);
+    OrderedJson line = OrderedJson::parse(lines[i]);
     if (line["verdict"] != "CAMPAIGN") continue;
     line["verdict"] = "WAIT";
     lines[i] = line.dump();
@@ -107,7 +107,7 @@ TEST_F(DecisionsTest, WhatCannotBeReadIsOneLineAndExitCodeTwo) {
   expect_error({"replay", write("half.jsonl", {}, half)}, "line 1: is no complete JSON value");
   expect_error({"replay", write("later.jsonl", {R"({"event":"started"})", half})}, "line 2: ");
   expect_error({"explain", write("bad.jsonl", {half})}, "bad.jsonl: line 1: ");
-  Json newer = Json::parse(whole);
+  OrderedJson newer = OrderedJson::parse(whole);
   newer["schema"] = 2;
   newer["inputs"]["moon"] = "full";
   expect_error({"replay", write("newer.jsonl", {newer.dump()})}, "line 1: /schema: must be 1");
@@ -130,7 +130,7 @@ TEST_F(DecisionsTest, WhatCannotBeReadIsOneLineAndExitCodeTwo) {
 
 TEST_F(DecisionsTest, ExplainReadsOnWhereReplayMustNot) {
   const std::vector<std::string> lines = recorded();
-  Json newer = Json::parse(lines[0]);
+  OrderedJson newer = OrderedJson::parse(lines[0]);
   newer["schema"] = 2;
   newer["inputs"]["moon"] = "full";
   const Ran ran =

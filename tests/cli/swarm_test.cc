@@ -1,54 +1,19 @@
-// The built program as a user calls it: `vouch swarm`.
+// `vouch swarm` as a user calls it.
 
 #include <gtest/gtest.h>
-#include <sys/wait.h>
 
-#include <cstdlib>
-#include <filesystem>
-#include <fstream>
 #include <nlohmann/json.hpp>
-#include <sstream>
 #include <string>
+#include <utility>
 
+#include "tests/cli/program.h"
+
+namespace vouch::testing {
 namespace {
 
-namespace fs = std::filesystem;
 using nlohmann::json;
 
-struct Ran {
-  int exit_code = -1;
-  std::string out;
-  std::string err;
-};
-
-class SwarmCommandTest : public ::testing::Test {
- protected:
-  void SetUp() override {
-    std::string pattern = (fs::temp_directory_path() / "vouch_swarm_XXXXXX").string();
-    ASSERT_NE(::mkdtemp(pattern.data()), nullptr);
-    folder_ = pattern;
-  }
-  void TearDown() override { fs::remove_all(folder_); }
-
-  std::string path(const std::string& name) const { return (folder_ / name).string(); }
-
-  static std::string text_of(const std::string& path) {
-    std::ostringstream out;
-    out << std::ifstream(path, std::ios::binary).rdbuf();
-    return out.str();
-  }
-
-  Ran run(const std::string& arguments, const std::string& before = "") const {
-    const std::string command = "cd " + folder_.string() + " && " + before + VOUCH_PROGRAM + " " +
-                                arguments + " >" + path("out") + " 2>" + path("err") +
-                                " </dev/null";
-    const int status = std::system(command.c_str());
-    return {WIFEXITED(status) ? WEXITSTATUS(status) : -1, text_of(path("out")),
-            text_of(path("err"))};
-  }
-
-  fs::path folder_;
-};
+using SwarmCommandTest = InFolderTest;
 
 TEST_F(SwarmCommandTest, PrintsTheSameForAnyNumberOfThreads) {
   const Ran one = run("swarm --runs 12 --seed 5 --jobs 1");
@@ -91,13 +56,9 @@ TEST_F(SwarmCommandTest, RefusesBadInputInOneLine) {
        {std::pair{"swarm", "--runs, --hours: exactly one must be given"},
         std::pair{"swarm --runs 1 --jobs 0", "--jobs: must be in [1, 256], is 0"},
         std::pair{"swarm --runs 1 --policy nobody", "--policy: policy: must be one of"}}) {
-    SCOPED_TRACE(arguments);
-    const Ran ran = run(arguments);
-    EXPECT_EQ(ran.exit_code, 2);
-    EXPECT_EQ(ran.out, "");
-    EXPECT_EQ(ran.err.rfind("vouch: error: ", 0), 0U) << ran.err;
-    EXPECT_NE(ran.err.find(part), std::string::npos) << ran.err;
+    expect_refused(arguments, part);
   }
 }
 
 }  // namespace
+}  // namespace vouch::testing
