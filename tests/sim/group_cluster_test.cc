@@ -94,15 +94,17 @@ TEST(ManyGroups, ANodesDeathCostsOneCampaignPerGroup) {
   EXPECT_EQ(cluster.counts().campaigns, 0U);
 }
 
-// The worst case: the node led every one of ten thousand groups.
-TEST(ManyGroups, ANodeThatLedTenThousandGroupsDies) {
-  const auto groups = static_cast<std::uint32_t>(testing::sampled(10'000));
+// The worst case: the node led every one of its groups.
+TEST(ManyGroups, ANodeThatLedAllItsGroupsDies) {
+  const auto groups = static_cast<std::uint32_t>(testing::sampled(1000));
   GroupClusterOptions options{.nodes = 5, .groups = groups, .voters = 3, .around_first = 5};
   options.first_leads = true;
   options.monitor.group_limits.claims = ClaimMode::kDigest;
   GroupCluster cluster = GroupCluster::create(options).value();
   settle(cluster, 60s);
   ASSERT_EQ(cluster.led_by(NodeId{1}), groups);
+  cluster.make_eligible();
+  cluster.run(500ms);
   cluster.reset_counts();
   cluster.reset_traffic();
   cluster.crash(NodeId{1});
