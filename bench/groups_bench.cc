@@ -155,6 +155,7 @@ struct Death {
 Death kill_first(sim::GroupCluster& cluster) {
   for (int i = 0; i < 480 && cluster.leaderless() > 0; ++i)
     cluster.run(250ms);
+  cluster.make_eligible();
   cluster.run(2s);
   const auto orphans = cluster.groups_of(NodeId{1});
   cluster.reset_counts();
