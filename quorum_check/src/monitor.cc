@@ -381,11 +381,15 @@ VoteVerdict Monitor::may_vote(GroupId group, NodeId candidate, Instant now) cons
 }
 
 bool Monitor::lease_held(GroupId group, Instant now) const {
-  return query(group, false, [&](const GroupWatch& watch) { return watch.lease_held(now); });
+  if (fleet_) return fleet_->lease_held(core_, group, now);
+  const GroupWatch* watch = find(group);
+  return watch != nullptr && watch->lease_held(now);
 }
 
 Instant Monitor::guard(GroupId group, Term term) const {
-  return query(group, kLongAgo, [&](const GroupWatch& watch) { return watch.guard(term); });
+  if (fleet_) return fleet_->guard(core_, group, term);
+  const GroupWatch* watch = find(group);
+  return watch == nullptr ? kLongAgo : watch->guard(term);
 }
 
 Duration Monitor::bound(GroupId group, NodeId candidate, Instant now) const {

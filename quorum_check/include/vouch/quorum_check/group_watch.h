@@ -153,6 +153,7 @@ class GroupWatch {
   [[nodiscard]] bool lease_held(Instant now) const {
     return leads_ && now >= lease_from_ && now < lease_until_;
   }
+  [[nodiscard]] bool leads() const { return leads_; }
   [[nodiscard]] Instant guard(Term term) const { return term == term_ ? lease_until_ : kLongAgo; }
   [[nodiscard]] Instant promised_until() const;
   [[nodiscard]] GroupStatus status(const Core& core, Instant now) const;
