@@ -160,7 +160,6 @@ class GroupWatch {
 
   /// Whom this node knows to lead, how far it reaches it, and for how long it can prove its lease.
   [[nodiscard]] LeaderKnown leader_known(const Core& core) const;
-  [[nodiscard]] bool leads() const { return leads_; }
 
  private:
   /// The newest word of a peer on this group.
