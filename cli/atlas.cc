@@ -84,7 +84,7 @@ Outcome run_one(const AtlasRequest& request, PlanOf plan_for, RunOptionsOf optio
   bool is_violated = false;
   scenario::JsonlTrace trace;
   for (const std::string& name : request.settings.policies) {
-    const auto policy = sim::make_policy(name, {.replicas = request.settings.replicas});
+    const auto policy = sim::make_policy(name, policy_settings(request.settings));
     if (!policy) return policy.error();
     sim::RunOptions options = options_for(name);
     if (!request.trace.empty()) options.observers.push_back(&trace);
@@ -248,6 +248,8 @@ void add_options(CLI::App& command, AtlasRequest& request) {
       "clocks at the drift bound");
   auto* seed = command.add_option("--seed", settings.seed, "Seed of all chance");
   seed->capture_default_str();
+  auto* digests = command.add_flag("--digests", settings.digests,
+                                   "vouch: groups travel apart from heartbeats, as many do");
   command.add_option("--jobs", request.jobs, "Threads; the outcome does not depend on it")
       ->capture_default_str();
   auto* json = command.add_flag("--json", request.json, "Print JSON");
@@ -265,7 +267,8 @@ void add_options(CLI::App& command, AtlasRequest& request) {
   auto* trace = command.add_option(
       "--trace", request.trace,
       "With one graph or one sequence: every event to this file, one JSON object per line");
-  for (auto* other : {replicas, policy, every, sample, transitions, seed, state, graph, trace})
+  for (auto* other :
+       {replicas, policy, every, sample, transitions, seed, digests, state, graph, trace})
     resume->excludes(other);
   for (auto* other : {every, sample, transitions, state, stop_after, json})
     graph->excludes(other);
@@ -284,7 +287,7 @@ void register_atlas(CLI::App& app, Outcome& outcome) {
       "Each graph stays for 30 s after a leader with all links, then all links are back for 10 s.\n"
       "Exit code 1 when vouch breaks a rule: every count of it but split votes must be zero.\n"
       "130 when interrupted. The output depends only on --replicas, --policy, --every, --sample,\n"
-      "--transitions and --seed.");
+      "--transitions, --seed and --digests.");
   add_options(*command, *request);
   command->callback([request, &outcome] {
     if (request->settings.policies.empty()) request->settings.policies = {"vouch"};

@@ -25,6 +25,7 @@ struct AtlasSettings {
   std::uint64_t sample = 0;       ///< Not 0: so many graphs drawn at random instead.
   std::uint64_t transitions = 0;  ///< Not 0: sequences of so many random graphs instead.
   std::uint64_t seed = 1;
+  bool digests = false;  ///< vouch: groups travel apart from heartbeats (ClaimMode::kDigest).
 
   friend bool operator==(const AtlasSettings&, const AtlasSettings&) = default;
 };
@@ -41,6 +42,8 @@ struct AtlasState {
 inline constexpr std::uint64_t kTransitionsPerSequence = 50;
 
 [[nodiscard]] AtlasState begin_atlas(const AtlasSettings& settings);
+
+[[nodiscard]] sim::PolicySettings policy_settings(const AtlasSettings& settings);
 
 /// How a policy is tried: what is asked of its liveness depends on what it promises.
 [[nodiscard]] sim::AtlasOptions atlas_options(const AtlasSettings& settings,

@@ -37,6 +37,7 @@ Traits traits_of(const AtlasSettings& settings, const std::string& policy) {
 std::string common_options(const AtlasSettings& settings, std::string_view policy) {
   std::string text = "vouch atlas --replicas " + std::to_string(settings.replicas);
   if (policy != "vouch") text += " --policy " + std::string(policy);
+  if (settings.digests) text += " --digests";
   return text;
 }
 
@@ -48,7 +49,8 @@ std::string what_of(const sim::GraphOutcome& outcome) {
 }
 
 std::string title_of(const AtlasSettings& settings) {
-  const std::string group = std::to_string(settings.replicas) + " replicas, ";
+  const std::string group =
+      std::to_string(settings.replicas) + " replicas, " + (settings.digests ? "digests, " : "");
   if (settings.transitions > 0) {
     return group + grouped(settings.transitions) + " random graphs one after the other";
   }
@@ -263,6 +265,7 @@ void print_atlas_json(const AtlasState& state, std::ostream& out) {
                            {"sample", settings.sample},
                            {"transitions", settings.transitions},
                            {"seed", settings.seed}};
+  if (settings.digests) document["digests"] = true;
   document["policies"] = ordered_json::array();
   for (std::size_t i = 0; i < settings.policies.size(); ++i) {
     const std::string& policy = settings.policies[i];

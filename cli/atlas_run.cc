@@ -12,12 +12,6 @@ namespace {
 /// last twice as long to be judged.
 constexpr Duration kPatience = std::chrono::seconds(5);
 
-sim::PolicySettings policy_settings(const AtlasSettings& settings) {
-  sim::PolicySettings result;
-  result.replicas = settings.replicas;
-  return result;
-}
-
 sim::RunOptions checks(const AtlasSettings& settings, std::string_view policy) {
   const MonitorConfig config = policy_settings(settings).vouch;
   sim::RunOptions options;
@@ -97,6 +91,13 @@ class AtlasItems {
 };
 
 }  // namespace
+
+sim::PolicySettings policy_settings(const AtlasSettings& settings) {
+  sim::PolicySettings result;
+  result.replicas = settings.replicas;
+  if (settings.digests) result.vouch.group_limits.claims = ClaimMode::kDigest;
+  return result;
+}
 
 AtlasState begin_atlas(const AtlasSettings& settings) {
   AtlasState state;

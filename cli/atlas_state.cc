@@ -22,7 +22,8 @@ ordered_json json_of(const AtlasSettings& settings) {
           {"every", settings.every},
           {"sample", settings.sample},
           {"transitions", settings.transitions},
-          {"seed", settings.seed}};
+          {"seed", settings.seed},
+          {"digests", settings.digests}};
 }
 
 AtlasSettings settings_of(const ordered_json& json) {
@@ -33,6 +34,7 @@ AtlasSettings settings_of(const ordered_json& json) {
   json.at("sample").get_to(settings.sample);
   json.at("transitions").get_to(settings.transitions);
   json.at("seed").get_to(settings.seed);
+  settings.digests = json.value("digests", false);
   return settings;
 }
 

@@ -82,6 +82,9 @@ class Camera final : public sim::Observer {
     for (std::size_t i = 0; health.diagnoser().raised(i) != nullptr; ++i) {
       snapshot_->diagnoses.push_back(health.diagnoser().diagnosis(i, now, health.matrix()));
     }
+    const auto& monitor = static_cast<const sim::VouchReplica&>(engine.replica(node)).monitor();
+    for (std::size_t i = 0; const auto path = monitor.front_ends().raised(i, now); ++i)
+      snapshot_->diagnoses.push_back(*path);
   }
 
   sim::TrueTime at_;

@@ -28,6 +28,7 @@ struct SimulateRequest {
   bool list = false;
   bool all = false;
   bool equal_timeouts = false;
+  bool digests = false;
   bool is_strict = false;
   bool is_compared = false;
   std::string from;
@@ -100,6 +101,7 @@ std::string command_of(const SimulateRequest& request, const std::vector<std::st
   for (const std::string& name : policies)
     command += " --policy " + name;
   if (request.equal_timeouts) command += " --equal-timeouts";
+  if (request.digests) command += " --digests";
   return command + " --seed " + std::to_string(request.seed) + " --runs " +
          std::to_string(request.runs);
 }
@@ -116,6 +118,7 @@ Result<std::vector<ScenarioRuns>> load(const SimulateRequest& request,
     for (scenario::Scenario& scenario : *scenarios) {
       is_begun |= scenario.name == request.from;
       if (!is_begun) continue;
+      if (request.digests) scenario.settings.vouch.group_limits.claims = ClaimMode::kDigest;
       if (request.equal_timeouts) {
         if (const Status status = equalise(scenario); !status) return status.error();
       }
@@ -282,6 +285,9 @@ void register_simulate(CLI::App& app, Outcome& outcome) {
       "send. What a policy adds of its own (random parts, rounds, votes) stays.\n"
       "Expectations are not judged: they hold for the scenario's own settings; vouch's\n"
       "rules are");
+  command->add_flag("--digests", request->digests,
+                    "vouch: groups travel apart from heartbeats, as many do. The same is\n"
+                    "expected of it");
   command->add_flag("--strict", request->is_strict,
                     "Exit code 1 also when another policy does not do what is expected of it");
   command->add_option(

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "vouch/probe/front_end_message.h"
 #include "vouch/probe/message.h"
 #include "vouch/quorum_check/lint.h"
 
@@ -148,6 +149,32 @@ Status check_relay(const MonitorConfig& config) {
                 std::string(to_string(config.relay)));
 }
 
+/// The front-ends themselves; the knobs are in lint().
+Status check_front_ends(const MonitorConfig& config) {
+  const auto& all = config.front_ends;
+  if (all.size() > kMaxFrontEnds) {
+    return broken("front_ends", "at most " + std::to_string(kMaxFrontEnds),
+                  std::to_string(all.size()));
+  }
+  for (auto one = all.begin(); one != all.end(); ++one) {
+    const std::string id = std::to_string(one->id.value());
+    if (one->id == kNobody) return broken("front_ends.id", "must not be 0", "0");
+    const bool is_node =
+        one->id == config.self ||
+        std::find(config.peers.begin(), config.peers.end(), one->id) != config.peers.end();
+    if (is_node) return broken("front_ends.id", "must not name self or a peer", id);
+    const auto is_same = [&](const FrontEndConfig& other) { return other.id == one->id; };
+    if (std::any_of(all.begin(), one, is_same)) {
+      return broken("front_ends.id", "each front-end once", id + " twice");
+    }
+  }
+  if (config.front_end_zones < 1 || config.front_end_zones > kMaxFrontEnds) {
+    return broken("front_end_zones", "in [1, " + std::to_string(kMaxFrontEnds) + "]",
+                  std::to_string(config.front_end_zones));
+  }
+  return Done{};
+}
+
 }  // namespace
 
 std::string_view to_string(RelayMode mode) {
@@ -201,7 +228,7 @@ Duration MonitorConfig::promise() const {
 }
 
 Status validate_members(const MonitorConfig& config) {
-  for (auto check : {check_limits, check_nodes, check_groups}) {
+  for (auto check : {check_limits, check_nodes, check_front_ends, check_groups}) {
     if (Status checked = check(config); !checked) return checked;
   }
   return Done{};

@@ -204,6 +204,7 @@ bool GroupWatch::may_yield(const Core& core) const {
 bool GroupWatch::is_settled_leader(const Core& core) const {
   if (core.now < lease_from_ || core.now >= lease_until_ || wants_successor(core)) return false;
   for (Slot slot = 0; slot < members_.count; ++slot) {
+    if (slot == self_) continue;  // Its own vote supports it, and so does it always.
     const bool is_supporter = supporters_.contains(slot);
     if (support_[slot] <= core.now && !is_supporter) continue;
     if (!is_supporter || support_[slot] > peer_of(core, slot).support_until) return false;

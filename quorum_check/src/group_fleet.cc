@@ -318,12 +318,19 @@ GroupWatch GroupFleet::watch(const Core& core, GroupId id) const {
   return watch;
 }
 
-Instant GroupFleet::lease_until(const Core& core, GroupId id) const {
+bool GroupFleet::lease_held(const Core& core, GroupId id, Instant now) const {
+  const GroupIndex index = table_.find(id);
+  if (index == kNoGroup) return false;
+  // A lease that has yet to begin keeps its group active.
+  if (!is_active(index)) return now < idle_lease(core, index);
+  return pool_[table_[index].next].watch.leads() && watch(core, id).lease_held(now);
+}
+
+Instant GroupFleet::guard(const Core& core, GroupId id, Term term) const {
   const GroupIndex index = table_.find(id);
   if (index == kNoGroup) return kLongAgo;
-  if (!is_active(index)) return idle_lease(core, index);
-  const GroupWatch active = watch(core, id);
-  return active.guard(active.term());
+  if (is_active(index)) return watch(core, id).guard(term);
+  return table_[index].term == term ? idle_lease(core, index) : kLongAgo;
 }
 
 Instant GroupFleet::promised_until(const Core& core) const {

@@ -229,7 +229,11 @@ void GroupWatch::handle_reply(Core& core, Slot from, const ConfirmReply& reply) 
   if (proves_nothing(core, reply)) believed.evidence = WireMicros{0};
   const bool taken =
       !campaigning_ && round_.take(core, from, node_of(core, round_.subject()), believed);
-  if (!taken) ++core.counters.dropped_stale_answer;
+  if (taken) {
+    core.note_answer(core.peers[members_.at[from]], round_.round_trip(), reply.sick);
+  } else {
+    ++core.counters.dropped_stale_answer;
+  }
   if (reply.term > term_ || (taken && believed.evidence.value() != 0)) {
     learn_leader(core, reply.term, slot_of(core, reply.leader));
   }
@@ -406,6 +410,7 @@ std::span<const PeerFacts> GroupWatch::gather_peers(const Core& core, PeerRoom& 
                   .is_heard = core.is_heard(peer),
                   .carries_large = core.carries_large(peer),
                   .sick = peer.sick,
+                  .answers_late = core.answers_late(peer),
                   .candidacy = views_[slot].candidacy};
     if (is_recorded) room[slot].suspect_at = peer.detector.suspect_at();
   }

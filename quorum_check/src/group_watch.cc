@@ -447,6 +447,22 @@ GroupRecord GroupWatch::record(const Core& core) const {
   return record;
 }
 
+LeaderKnown GroupWatch::leader_known(const Core& core) const {
+  LeaderKnown known{.term = term_, .leader = node_of(core, leader_)};
+  if (leader_ == kNoSlot) return known;
+  known.view = LeaderView::kLost;
+  if (leader_ == self_) {
+    if (!lease_held(core.now)) return known;
+    known.view = LeaderView::kLeading;
+    known.lease = remaining(lease_until_, core.now);
+  } else if (evidence_.leader == leader_ && evidence_.term == term_ && evidence_.until > core.now) {
+    known.view = core.two_way(members_.at[leader_]) ? LeaderView::kReached : LeaderView::kProved;
+    known.lease = remaining(evidence_.until, core.now);
+    known.age = core.now - peer_of(core, leader_).echoed;
+  }
+  return known;
+}
+
 GroupStatus GroupWatch::status(const Core& core, Instant now) const {
   GroupStatus status{.term = term_, .leader = node_of(core, leader_)};
   status.leads = lease_held(now);

@@ -1,6 +1,7 @@
 #include "vouch/quorum_check/health_watch.h"
 
 #include <algorithm>
+#include <array>
 
 namespace vouch {
 namespace {
@@ -12,11 +13,20 @@ constexpr std::int64_t kLimpsFor = 12;
 /// Late for so many intervals in a row: the node is overloaded, not only startled.
 constexpr std::uint8_t kSickFor = 10;
 
-/// Who loses messages on so many links need not wait: it is no chance of a burst or two. Others
-/// must lose that much, for that many intervals.
+/// Who loses messages on so many links, and so clearly (clarity(), in bits), need not wait. By
+/// random loss that comes in one window of 4e10; the limit is where bursts seldom reach
+/// (docs/DIAGNOSIS.md, "How sure").
 constexpr std::size_t kManyLinks = 3;
-constexpr std::uint16_t kVeryLossyPerMille = 200;
-constexpr std::int64_t kLossyFor = 100;
+constexpr std::uint16_t kVeryClear = 32;
+
+/// Others must cost a commit so many of 64 messages, for that many intervals: three windows of 32
+/// that do not overlap.
+constexpr unsigned kCostly = 8;
+constexpr std::uint8_t kCostlyFor = 100;
+
+/// Who is to lead instead must lose at most a third, and three messages less.
+constexpr unsigned kTimesBetter = 3;
+constexpr unsigned kLeastGain = 3;
 
 /// This many intervals after a start nothing is read.
 constexpr std::int64_t kQuietStart = 10;
@@ -37,6 +47,22 @@ std::vector<NodeId> matrix_nodes(const MonitorConfig& config) {
   std::for_each(config.peers.begin(), config.peers.end(), add);
   std::sort(nodes.begin(), nodes.end());
   return nodes;
+}
+
+/// What `leader` loses of 64 messages, there and back, with the worst of those that it needs for a
+/// majority of the nodes. What it loses with others costs a commit nothing.
+unsigned cost_of_commit(const MatrixView& view, std::size_t leader) {
+  std::array<unsigned, kMaxMatrixNodes> lost{};
+  std::size_t count = 0;
+  for (std::size_t other = 0; other < view.count; ++other) {
+    if (other == leader) continue;
+    const bool is_cut = has(view.silent[other], leader) || has(view.silent[leader], other);
+    lost[count++] = is_cut ? unsigned{kLossWindow}
+                           : unsigned{view.lost[other][leader]} + view.lost[leader][other];
+  }
+  if (count == 0) return 0;
+  std::sort(lost.begin(), lost.begin() + static_cast<std::ptrdiff_t>(count));
+  return lost[std::size_t{view.count} / 2 - 1];
 }
 
 }  // namespace
@@ -87,27 +113,54 @@ void HealthWatch::stalled(Instant now) {
     link.health.resume(now);
 }
 
-std::optional<TransferReason> HealthWatch::own_trouble(Instant now) const {
+std::optional<TransferReason> HealthWatch::own_trouble() const {
+  const Finding* const loss = own_loss();
+  if (loss != nullptr && better_ != 0) {
+    const bool is_sure = size_of(loss->others) >= kManyLinks && loss->clarity >= kVeryClear;
+    if (is_sure || lossy_ticks_ >= kCostlyFor) return TransferReason::kLossy;
+  }
   for (std::size_t at = 0; const Finding* finding = diagnoser_.raised(at); ++at) {
-    if (finding->node != matrix_.self()) continue;
-    const bool is_sure = size_of(finding->others) >= kManyLinks ||
-                         (finding->lost_per_mille >= kVeryLossyPerMille &&
-                          now - diagnoser_.since(at) >= kLossyFor * limits_.interval);
-    if (finding->kind == DiagnosisKind::kLossyNode && is_sure) return TransferReason::kLossy;
-    if (finding->kind == DiagnosisKind::kSlowNode) return TransferReason::kSlow;
+    const bool is_own = finding->node == matrix_.self();
+    if (is_own && finding->kind == DiagnosisKind::kSlowNode) return TransferReason::kSlow;
   }
   if (sick_ticks_ >= kSickFor) return TransferReason::kSick;
   return std::nullopt;
 }
 
-NodeMask HealthWatch::unfit() const {
-  NodeMask mask = 0;
+NodeMask HealthWatch::unfit(TransferReason reason) const {
+  NodeMask mask = reason == TransferReason::kLossy ? static_cast<NodeMask>(~better_) : NodeMask{0};
   for (std::size_t at = 0; const Finding* finding = diagnoser_.raised(at); ++at) {
     if (finding->node != Finding::kNone && finding->peer == Finding::kNone) {
       mask |= mask_of(finding->node);
     }
   }
   return mask;
+}
+
+/// This node as a lossy one, if that is raised.
+const Finding* HealthWatch::own_loss() const {
+  for (std::size_t at = 0; const Finding* finding = diagnoser_.raised(at); ++at) {
+    if (finding->kind == DiagnosisKind::kLossyNode && finding->node == matrix_.self()) {
+      return finding;
+    }
+  }
+  return nullptr;
+}
+
+/// Compares what a commit would lose here and elsewhere.
+void HealthWatch::weigh_loss(const MatrixView& view) {
+  better_ = 0;
+  if (own_loss() == nullptr) {
+    lossy_ticks_ = 0;
+    return;
+  }
+  const unsigned here = cost_of_commit(view, view.self);
+  for (std::size_t other = 0; other < view.count; ++other) {
+    if (other == view.self || !has(view.rows, other)) continue;
+    if (here >= kTimesBetter * cost_of_commit(view, other) + kLeastGain) better_ |= mask_of(other);
+  }
+  const bool is_costly = here >= kCostly && better_ != 0;
+  lossy_ticks_ = is_costly ? static_cast<std::uint8_t>(std::min(lossy_ticks_ + 1, 255)) : 0;
 }
 
 void HealthWatch::measure(Instant now, bool is_sick, bool is_stuck) {

@@ -298,6 +298,31 @@ void add_relay_row(std::vector<LintRow>& rows, const Knobs& k) {
                   .why = "a leader that a peer could keep loses its lease before that is found"});
 }
 
+/// The advice of front-ends, for who knows any.
+void add_front_end_rows(std::vector<LintRow>& rows, const Knobs& k, const MonitorConfig& config) {
+  if (config.front_ends.empty()) return;
+  const LintSide interval("front_end_interval", config.front_end_interval);
+  const LintSide window("front_end_window", config.front_end_window);
+  add_range(rows, "front_end_interval_min", "front_end_interval_max",
+            constant("1 ms", milliseconds(1)), interval, constant("1 h", hours(1)));
+  add_range(rows, "front_end_window_min", "front_end_window_max", constant("0", Duration::zero()),
+            window, constant("24 h", hours(24)));
+  const bool is_on = config.front_end_window != Duration::zero();
+  rows.push_back({.name = "front_end_window_outlasts_lease",
+                  .field = "front_end_window",
+                  .left = k.lease,
+                  .right = window,
+                  .why = "leadership would move because of a leader that is being replaced anyway",
+                  .is_on = is_on});
+  rows.push_back({.name = "front_end_reports_in_window",
+                  .field = "front_end_window",
+                  .left = 4 * interval,
+                  .right = window,
+                  .if_broken = Judgement::kWarning,
+                  .why = "what a front-end said long ago counts for all of the window",
+                  .is_on = is_on});
+}
+
 }  // namespace
 
 LintSide::LintSide(std::string_view name, Duration value, LintTerm::Kind kind)
@@ -364,6 +389,7 @@ std::vector<LintRow> lint(const MonitorConfig& config) {
   add_suspicion_rows(rows, knobs);
   add_confirmation_rows(rows, knobs);
   if (config.relay == RelayMode::kAll) add_relay_row(rows, knobs);
+  add_front_end_rows(rows, knobs, config);
   return rows;
 }
 

@@ -11,16 +11,17 @@ namespace {
 std::size_t action_room(const MonitorConfig& config) {
   const std::size_t peers = config.peers.size() + 1;
   const std::size_t groups = config.groups.size();
+  const std::size_t front_ends = 2 * config.front_ends.size() + 2;
   if (config.claim_mode() == ClaimMode::kDigest) {
     // Each group about which something goes on may have a word or two to say; see GroupFleet for
     // what else is spread over several calls.
     const GroupLimits limits = config.completed_limits();
-    return 2 * peers + 3 * std::size_t{limits.active_max} + limits.packets_max / 2 + 2048 +
-           4 * Findings::kMax;
+    return front_ends + 3 * peers + 3 * std::size_t{limits.active_max} + limits.packets_max / 2 +
+           2048 + 4 * Findings::kMax;
   }
   // A heartbeat may be passed on to each peer, and each group may ask for one.
   const std::size_t relays = config.relay == RelayMode::kOff ? 0 : peers + 2 * groups;
-  return peers * (3 + 2 * groups) + 16 * groups + 16 + relays + 4 * Findings::kMax;
+  return peers * (4 + 2 * groups) + 16 * groups + 16 + relays + 4 * Findings::kMax + front_ends;
 }
 
 }  // namespace
@@ -55,6 +56,7 @@ Result<Monitor> Monitor::create(const MonitorConfig& config, Instant now, Rng rn
 Monitor::Monitor(Core core)
     : core_(std::move(core)),
       health_(core_.config, core_.now),
+      front_ends_(core_.config, core_.roster.size()),
       relays_(core_.config.relay, core_.roster.size()) {
   for (std::size_t at = 0; at < health_.matrix().size(); ++at)
     matrix_at_[at] = core_.roster.index_of(health_.matrix().node(at));
@@ -266,6 +268,7 @@ void Monitor::handle_process_end(PeerIndex index) {
   peer.large_echoed = kLongAgo;
   peer.echoed = kLongAgo;
   peer.round_trip_known = false;
+  peer.late_until = kLongAgo;
   peer.sick = false;
   relays_.forget(index);
   if (fleet_) return fleet_->handle_process_end(core_, index);
@@ -383,11 +386,15 @@ VoteVerdict Monitor::may_vote(GroupId group, NodeId candidate, Instant now) cons
 }
 
 bool Monitor::lease_held(GroupId group, Instant now) const {
-  return query(group, false, [&](const GroupWatch& watch) { return watch.lease_held(now); });
+  if (fleet_) return fleet_->lease_held(core_, group, now);
+  const GroupWatch* watch = find(group);
+  return watch != nullptr && watch->lease_held(now);
 }
 
 Instant Monitor::guard(GroupId group, Term term) const {
-  return query(group, kLongAgo, [&](const GroupWatch& watch) { return watch.guard(term); });
+  if (fleet_) return fleet_->guard(core_, group, term);
+  const GroupWatch* watch = find(group);
+  return watch == nullptr ? kLongAgo : watch->guard(term);
 }
 
 Duration Monitor::bound(GroupId group, NodeId candidate, Instant now) const {
@@ -406,6 +413,11 @@ Instant Monitor::promised_until() const {
 GroupStatus Monitor::status(GroupId group, Instant now) const {
   return query(group, GroupStatus{},
                [&](const GroupWatch& watch) { return watch.status(core_, now); });
+}
+
+LeaderKnown Monitor::leader_known(GroupId group) const {
+  return query(group, LeaderKnown{},
+               [&](const GroupWatch& watch) { return watch.leader_known(core_); });
 }
 
 FleetStatus Monitor::fleet() const {

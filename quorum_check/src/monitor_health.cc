@@ -36,19 +36,24 @@ void Monitor::check_links() {
     is_stuck |= group.is_stuck(core_);
   health_.tick(core_.now, core_.sick(), is_stuck,
                [this](const Diagnosis& diagnosis) { core_.out.push(diagnosis); });
-  const std::optional<TransferReason> reason = health_.own_trouble(core_.now);
+  const std::optional<TransferReason> reason = health_.own_trouble();
   if (reason) advise(*reason);
+  if (!front_ends_.empty()) check_front_ends();
 }
 
 void Monitor::advise(TransferReason reason) {
+  advise(reason, SlotSet{});
+}
+
+/// `unfit`: slots of the roster that would be no better; of groups inline only.
+void Monitor::advise(TransferReason reason, SlotSet unfit) {
   core_.trouble = reason;
   core_.unfit_count = 0;
-  const NodeMask blamed = health_.unfit();
+  const NodeMask blamed = health_.unfit(reason);
   for (std::size_t at = 0; at < health_.matrix().size(); ++at) {
     if (has(blamed, at)) core_.unfit[core_.unfit_count++] = matrix_at_[at];
   }
   if (fleet_) return fleet_->advise(core_);
-  SlotSet unfit;
   for (std::uint8_t i = 0; i < core_.unfit_count; ++i)
     unfit.insert(slot_of(core_.unfit[i]));
   for (GroupWatch& group : groups_)

@@ -105,6 +105,9 @@ void apply_profile(Profile profile, MonitorConfig& config) {
   config.hold_off = times.hold_off;
   config.stall_window = defaults.stall_window;
   config.transfer_cooldown = defaults.transfer_cooldown;
+  config.front_end_interval = defaults.front_end_interval;
+  config.front_end_window = defaults.front_end_window;
+  config.front_end_zones = defaults.front_end_zones;
 }
 
 }  // namespace vouch

@@ -10,13 +10,27 @@ namespace {
 /// Lost of the last 32 from which on a link is not taken to be clean.
 constexpr std::uint8_t kMaybeLossy = 2;
 
+/// Intervals of silence up to which a link may be a lossy one: what LinkHealth gives such a link.
+constexpr std::uint8_t kJustSilent = 20;
+
+/// Of so many heartbeats lost, on links that are not clean, more than single links may be bad.
+constexpr unsigned kTroublingLoss = 8;
+
+/// What `link` adds to that.
+unsigned loss_of(const LinkReport& link) {
+  return link.lost >= kMaybeLossy ? link.lost : 0U;
+}
+
 /// Puts what `link` (from node `subject` to node `observer`) says into the sets.
 void add_link(MatrixView& view, std::size_t observer, std::size_t subject, const LinkReport& link) {
   const NodeMask bit = mask_of(subject);
   view.lost[observer][subject] = link.lost;
   if (link.lost >= kMaybeLossy) view.maybe_lossy[observer] |= bit;
   if (link.flags == 0) return;
-  if (link.has(LinkFlag::kSilent)) view.silent[observer] |= bit;
+  if (link.has(LinkFlag::kSilent)) {
+    view.silent[observer] |= bit;
+    if (link.silence <= kJustSilent) view.just_silent[observer] |= bit;
+  }
   if (link.has(LinkFlag::kLossy)) view.lossy[observer] |= bit;
   if (link.has(LinkFlag::kFlapping)) view.flapping[observer] |= bit;
   if (link.has(LinkFlag::kSlow)) view.slow[observer] |= bit;
@@ -50,6 +64,7 @@ void ReachMatrix::take(Instant now, std::size_t from, const Heartbeat& heartbeat
       static_cast<std::uint8_t>(std::min<std::size_t>(heartbeat.report_count, row.reports.size()));
   unsigned flags = 0;
   unsigned unheard = 0;
+  unsigned lost = 0;
   for (std::size_t i = 0; i < row.count; ++i) {
     PeerReport& report = row.reports[i];
     report = heartbeat.reports[i];
@@ -59,7 +74,9 @@ void ReachMatrix::take(Instant now, std::size_t from, const Heartbeat& heartbeat
     }
     flags |= report.link.flags;
     unheard |= report.unheard;
+    lost += loss_of(report.link);
   }
+  row.lost = static_cast<std::uint16_t>(lost);
   row.is_troubled = flags != 0 || unheard != 0 || row.limps || row.stuck;
   row.silent = 0;
   if ((flags & static_cast<unsigned>(LinkFlag::kSilent)) == 0) return;
@@ -101,10 +118,12 @@ void ReachMatrix::fill(Heartbeat& heartbeat) const {
 }
 
 bool ReachMatrix::is_troubled() const {
+  unsigned lost = 0;
   for (std::size_t index = 0; index < count_; ++index) {
     if (own_[index].flags != 0 || rows_[index].is_troubled) return true;
+    lost += loss_of(own_[index]) + rows_[index].lost;
   }
-  return rows_[self_].limps || rows_[self_].stuck;
+  return lost >= kTroublingLoss || rows_[self_].limps || rows_[self_].stuck;
 }
 
 const PeerReport* ReachMatrix::find(std::size_t observer, std::size_t subject) const {
@@ -164,8 +183,9 @@ void ReachMatrix::view_row(MatrixView& view, std::size_t index) const {
   }
 }
 
-MatrixView ReachMatrix::view() const {
+MatrixView ReachMatrix::view(Instant since) const {
   MatrixView view;
+  view.fresh = mask_of(self_);
   view.count = count_;
   view.self = self_;
   if (rows_[self_].limps) view.limps |= mask_of(self_);
@@ -175,11 +195,13 @@ MatrixView ReachMatrix::view() const {
     if (index == self_) continue;
     if (!own_[index].has(LinkFlag::kSilent)) {
       if (rows_[index].at != kLongAgo) view_row(view, index);
+      if (rows_[index].at > since) view.fresh |= mask_of(index);
       continue;
     }
     const std::size_t teller = teller_of(index);
     if (teller >= count_) continue;
     view.relayed |= mask_of(index);
+    if (rows_[teller].at > since) view.fresh |= mask_of(index);
     view.silent[index] = unheard_by(rows_[teller], index);
   }
   return view;

@@ -3,11 +3,13 @@
 #include <algorithm>
 
 #include "vouch/sim/engine.h"
+#include "vouch/sim/front_end.h"
 
 namespace vouch::sim {
 
 std::string index_name(NodeId node) {
-  return std::to_string(node.value() - 1);
+  const NodeIndex index = node.value() - 1;
+  return is_client(index) ? "c" + std::to_string(index - kFirstClient) : std::to_string(index);
 }
 
 void DiagnosisLog::noted(const Engine& engine, NodeIndex node, const Note& note) {

@@ -69,7 +69,8 @@ void Engine::start() {
 }
 
 void Engine::run_until(TrueTime end) {
-  while (!heap_.empty() && heap_.top().time() < end && !is_exhausted()) {
+  run_end_ = end;
+  while (!heap_.empty() && heap_.top().time() < run_end_ && !is_exhausted()) {
     const EventHeap::Entry entry = heap_.pop();
     now_ = entry.time();
     const EventHeap::SlotNumber slot = entry.slot();
@@ -79,8 +80,8 @@ void Engine::run_until(TrueTime end) {
       handle_timer(slot, entry.time());
     }
   }
-  VOUCH_ASSERT(end >= now_);
-  now_ = end;
+  VOUCH_ASSERT(run_end_ >= now_);
+  now_ = run_end_;
 }
 
 void Engine::boot(NodeIndex index, const Boot& boot) {
@@ -115,7 +116,9 @@ void Engine::fire(NodeIndex index) {
 
 void Engine::handle_arrival(MessagePool::Number number) {
   ++counters_.events;
-  Node& node = nodes_[pool_.header(number).to];
+  const NodeIndex to = pool_.header(number).to;
+  if (to >= nodes_.size()) return arrive_outside(number);
+  Node& node = nodes_[to];
   if (node.is_prompt) {
     deliver(number);
   } else {
@@ -166,7 +169,8 @@ void Engine::arm(NodeIndex index) {
 }
 
 void* Engine::begin_send(NodeIndex from, NodeIndex to, std::size_t size) {
-  VOUCH_ASSERT(to < nodes_.size() && to != from && size <= pool_.largest_message());
+  if (to >= nodes_.size()) return begin_send_outside(from, to, size);
+  VOUCH_ASSERT(to != from && size <= pool_.largest_message());
   const Link& link = links_.at(from, to);
   ++counters_.sent;
   sending_fate_ = Fate::kSent;
@@ -181,10 +185,15 @@ void* Engine::begin_send(NodeIndex from, NodeIndex to, std::size_t size) {
       sending_arrives_ += Duration(delay_rng_.between(0, link.jitter.count()));
     }
   }
-  sending_ = pool_.take();
-  pool_.header(sending_) = {static_cast<std::uint8_t>(from), static_cast<std::uint8_t>(to), false,
-                            static_cast<std::uint32_t>(size)};
+  sending_ = take_slot(from, to, size);
   return pool_.bytes(sending_);
+}
+
+MessagePool::Number Engine::take_slot(NodeIndex from, NodeIndex to, std::size_t size) {
+  const MessagePool::Number number = pool_.take();
+  pool_.header(number) = {static_cast<std::uint8_t>(from), static_cast<std::uint8_t>(to), false,
+                          static_cast<std::uint32_t>(size)};
+  return number;
 }
 
 void Engine::end_send() {
@@ -202,6 +211,8 @@ void Engine::end_send() {
 
 void Engine::moved(MessagePool::Number number, Fate fate) {
   const MessagePool::Header header = pool_.header(number);
+  // What goes on between replicas is watched.
+  if (header.from >= nodes_.size()) return;
   const Payload payload(pool_.bytes(number), header.size);
   for (Observer* observer : message_observers_) {
     observer->moved(*this, header.from, header.to, payload, fate);

@@ -139,8 +139,31 @@ bool Engine::is_timers_turn(Node& node) {
   return true;
 }
 
+/// The links to those outside are theirs. What goes there is neither counted nor watched.
+void* Engine::begin_send_outside(NodeIndex from, NodeIndex to, std::size_t size) {
+  VOUCH_ASSERT(outside_ != nullptr && size <= pool_.largest_message());
+  const std::optional<Duration> takes = outside_->carries(from, to);
+  if (!takes) return nullptr;
+  sending_fate_ = Fate::kSent;
+  sending_has_model_ = true;  // Leads to end_modelled_send, away from what is done for replicas.
+  sending_arrives_ = now_ + *takes;
+  sending_ = take_slot(from, to, size);
+  return pool_.bytes(sending_);
+}
+
+void Engine::arrive_outside(MessagePool::Number number) {
+  const MessagePool::Header header = pool_.header(number);
+  outside_->arrived(*this, header.from, header.to, Payload(pool_.bytes(number), header.size));
+  pool_.give_back(number);
+  run_end_ = now_;
+}
+
 void Engine::end_modelled_send() {
   const MessagePool::Header header = pool_.header(sending_);
+  if (header.to >= nodes_.size()) {
+    heap_.push(sending_arrives_, kFirstMessage + sending_);
+    return;
+  }
   const std::size_t size = protocol_.wire_size(Payload(pool_.bytes(sending_), header.size));
   LinkModels::Passage passage =
       models_->pass(header.from, header.to, size, now_, sending_arrives_ - now_);
@@ -174,6 +197,7 @@ void Engine::end_modelled_send() {
 /// Sends a notice as the network would: over the link as it is, without jitter.
 void Engine::notify(NodeIndex from, NodeIndex to, const NodeFault& notice) {
   static_assert(std::is_trivially_copyable_v<NodeFault>);
+  if (to >= nodes_.size()) return;  // Somebody outside, who finds out otherwise.
   const Link& link = links_.at(from, to);
   if (link.is_cut || notice_rng_.chance(link.loss_per_million)) return;
   const MessagePool::Number number = pool_.take();

@@ -72,6 +72,7 @@ MonitorConfig GroupCluster::config_of(NodeId id) const {
     if (std::ranges::find(voters, id) == voters.end()) continue;
     GroupConfig group{.id = GroupCluster::group(number), .voters = voters};
     group.term = nodes_[id.value()].ballots[number].term;
+    group.may_lead = !options_.first_leads || id == NodeId{1};
     config.groups.push_back(group);
   }
   return config;
@@ -113,6 +114,14 @@ void GroupCluster::set_cut(NodeId from, NodeId to, bool is_cut) {
 void GroupCluster::tell(NodeId id, const LocalEvent& event) {
   nodes_[id.value()].monitor->handle_local(now_, event);
   settle(id);
+}
+
+void GroupCluster::make_eligible() {
+  options_.first_leads = false;
+  for (std::uint32_t number = 0; number < options_.groups; ++number) {
+    for (const NodeId voter : groups_[number].voters)
+      tell(voter, EligibilityChanged{group(number), true});
+  }
 }
 
 void GroupCluster::reset_traffic() {

@@ -3,6 +3,8 @@
 #include <bit>
 #include <string>
 
+#include "vouch/quorum_check/action.h"
+
 namespace vouch::sim {
 namespace {
 
@@ -25,6 +27,23 @@ bool is_whole(const Reachability& reachability) {
   return true;
 }
 
+/// The nodes that may lead and reach a majority whose logs are not longer than theirs: who could
+/// win an election. The others of a majority would refuse their votes, as they must.
+NodeSet electable(const Engine& engine, const Reachability& reachability) {
+  NodeSet set = 0;
+  const NodeSet candidates = reachability.with_majority();
+  for (NodeIndex node = 0; node < reachability.count; ++node) {
+    if ((candidates & node_bit(node)) == 0) continue;
+    std::size_t voters = 0;
+    for (NodeIndex voter = 0; voter < reachability.count; ++voter) {
+      const bool is_reached = (reachability.two_way[node] & node_bit(voter)) != 0;
+      if (is_reached && engine.work_log(voter) <= engine.work_log(node)) ++voters;
+    }
+    if (voters > reachability.count / 2) set |= node_bit(node);
+  }
+  return set;
+}
+
 std::string milliseconds(Duration span) {
   return std::to_string(span.count() / 1'000'000) + " ms";
 }
@@ -32,11 +51,27 @@ std::string milliseconds(Duration span) {
 }  // namespace
 
 void Liveness::noted(const Engine& engine, NodeIndex, const Note& note) {
+  // What front-ends have lost no graph of replicas shows. From here on it is a planned move: one
+  // election, and a stable leader soon.
+  const bool is_planned =
+      note.kind == NoteKind::kAdvice && note.word == to_string(TransferReason::kFrontEnds);
+  if (is_open_ && is_planned) {
+    if (engine.now() > period_.began) close(engine);
+    was_settled_ = false;
+    open(engine);
+  }
   if (note.kind == NoteKind::kCampaign) {
     ++period_.elections;
     last_election_ = engine.now();
   }
   if (note.kind == NoteKind::kElected) ++period_.leader_changes;
+  if (is_open_ && is_fit_ && note.kind == NoteKind::kSteppedDown &&
+      note.word == to_string(StandDownReason::kTransferred) &&
+      engine.now() < troubled_until_ + advice_memory_) {
+    if (engine.now() > period_.began) close(engine);
+    was_settled_ = false;
+    open(engine);
+  }
 }
 
 void Liveness::begin(const Engine& engine) {
@@ -61,16 +96,17 @@ void Liveness::open(const Engine& engine) {
   period_.began = engine.now();
   period_.is_healed = is_whole(engine.reachability());
   is_troubled_ = engine.is_troubled();
+  const bool was_fit = is_fit_;
   is_fit_ = !loses_at_random(engine.links()) && !is_troubled_;
-  const Reachability& reachability = engine.reachability();
-  if (reachability.with_majority() == 0) {
+  if (is_fit_ && !was_fit) troubled_until_ = engine.now();
+  reachability_ = engine.reachability();
+  if (reachability_.with_majority() == 0) {
     // Who could commit but is drained may stay for want of a successor, or go: both are right.
     for (NodeIndex node = 0; node < engine.size(); ++node) {
-      if (reachability.has_majority(node)) is_fit_ = false;
+      if (reachability_.has_majority(node)) is_fit_ = false;
     }
     period_.situation = Situation::kHopeless;
-  } else if (was_settled_ &&
-             (measures_.usable_leaders(engine) & engine.reachability().eligible) != 0) {
+  } else if (was_settled_ && (measures_.usable_leaders(engine) & reachability_.eligible) != 0) {
     period_.situation = Situation::kKept;
   } else {
     period_.situation = Situation::kRecoverable;
@@ -85,6 +121,13 @@ void Liveness::close(const Engine& engine) {
   }
   const bool is_usable = measures_.last_unusable() < period_.ended;
   const Duration length = period_.ended - period_.began;
+  // The fault that ends the period is done already: what it left is not what the period had.
+  const NodeSet could_lead = electable(engine, reachability_);
+  if (period_.situation == Situation::kRecoverable && !is_usable && could_lead == 0) {
+    // A constrained election: those with a majority and those with the log are not the same. Asked
+    // at the end, because the old leader may have brought a log on its way as long as it led.
+    period_.situation = Situation::kHopeless;
+  }
   if (is_fit_ && length >= 2 * bound_) {
     switch (period_.situation) {
       case Situation::kKept:
@@ -101,7 +144,7 @@ void Liveness::close(const Engine& engine) {
       case Situation::kHopeless: {
         bool leads = false;
         for (NodeIndex node = 0; node < engine.size(); ++node) {
-          const bool is_working = (engine.reachability().working & node_bit(node)) != 0;
+          const bool is_working = (reachability_.working & node_bit(node)) != 0;
           leads |= is_working && engine.status(node).role == Role::kLeader;
         }
         // What was begun while the links still worked may end in one campaign.
@@ -109,7 +152,7 @@ void Liveness::close(const Engine& engine) {
         break;
       }
     }
-    report(engine, period_);
+    report(period_, could_lead);
     periods_.push_back(period_);
   }
   // Work that stands still takes a leader its office after a time that is not known here. One that
@@ -119,14 +162,12 @@ void Liveness::close(const Engine& engine) {
       is_usable && length >= 2 * bound_ && period_.recovery <= length - bound_ && !is_doomed;
 }
 
-void Liveness::report(const Engine& engine, const Period& period) {
+void Liveness::report(const Period& period, NodeSet could_lead) {
   if (period.is_clean()) return;
   const std::string counts = std::to_string(period.elections) + " elections, " +
                              std::to_string(period.leader_changes) + " leader changes in " +
                              milliseconds(period.ended - period.began) + " since " +
                              milliseconds(period.began - kStart);
-  const auto first = static_cast<NodeIndex>(
-      std::countr_zero(engine.reachability().with_majority() | (NodeSet{1} << 31)));
   if (period.is_disturbed) {
     checker_.report(period.is_healed ? Rule::kL6 : Rule::kL1, period.ended, 0,
                     "a leader that keeps its majority was disturbed: " + counts);
@@ -135,10 +176,13 @@ void Liveness::report(const Engine& engine, const Period& period) {
                              : period.is_churning
                                  ? "the leader changes again and again"
                                  : "a usable leader only after " + milliseconds(period.recovery);
+    // Who leads now, or by what the period had could.
+    const NodeSet named = could_lead != 0 ? could_lead : reachability_.with_majority();
+    const auto first = static_cast<NodeIndex>(std::countr_zero(named));
     checker_.report(Rule::kL2, period.ended, first,
                     "n" + std::to_string(first) + " could lead, but " + what + ": " + counts);
   } else {
-    checker_.report(Rule::kL3, period.ended, 0, "no node has a majority, but not quiet: " + counts);
+    checker_.report(Rule::kL3, period.ended, 0, "nobody can be elected, but not quiet: " + counts);
   }
 }
 

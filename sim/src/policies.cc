@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "vouch/probe/link_health.h"
 #include "vouch/sim/dynamodb.h"
 #include "vouch/sim/omnipaxos.h"
 #include "vouch/sim/sentinel.h"
@@ -117,6 +118,11 @@ Result<std::unique_ptr<Protocol>> make_policy(std::string_view name,
 Duration consent_limit(const MonitorConfig& config) {
   const Duration longest = config.consent_hold_max();
   return longest + longest * config.clock_drift_ppm / 500'000 + config.guard;
+}
+
+Duration advice_memory(const MonitorConfig& config) {
+  constexpr int kReadingsToClear = 20;
+  return (kLossWindow + 2 * kReadingsToClear) * config.heartbeat_interval;
 }
 
 Duration liveness_bound(const MonitorConfig& config) {

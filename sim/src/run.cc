@@ -26,11 +26,13 @@ std::uint64_t event_limit(const Plan& plan, const RunOptions& options) {
 /// Stops the engine where clients act. A stop changes nothing: what is due before `end` is handled
 /// in the same order with it.
 void run_with(Clients& clients, Engine& engine, TrueTime end) {
-  while (clients.next() < end) {
-    engine.run_until(clients.next());
+  for (;;) {
+    const TrueTime stop = std::min(clients.next(), end);
+    engine.run_until(stop);
+    if (engine.now() < stop) continue;  // Something has reached a client.
+    if (stop == end) return;
     clients.act(engine);
   }
-  engine.run_until(end);
 }
 
 }  // namespace
@@ -48,7 +50,7 @@ RunResult run(const Protocol& protocol, const Plan& plan, const RunOptions& opti
                            .event_limit = event_limit(plan, options)});
   Measures measures;
   Checker checker({.consent_limit = options.consent_limit});
-  Liveness liveness(measures, checker, options.liveness_bound);
+  Liveness liveness(measures, checker, options.liveness_bound, options.advice_memory);
   DiagnosisLog diagnoses;
   engine.observe(measures, Watch::kReplicas);
   engine.observe(diagnoses, Watch::kReplicas);
@@ -60,6 +62,7 @@ RunResult run(const Protocol& protocol, const Plan& plan, const RunOptions& opti
     engine.observe(*observer);
 
   Clients clients(plan.clients, measures, plan.replicas, options.seed);
+  clients.join(protocol, engine);
   RunResult result;
   engine.start();
   std::size_t next = 0;

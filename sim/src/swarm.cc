@@ -9,9 +9,12 @@
 namespace vouch::sim {
 namespace {
 
-/// Counts what a reader of the result wants to have happened now and then.
+/// Counts what a reader of the result wants to have happened now and then, and notes the newest
+/// hand-over of a leader before `core_until`.
 class CoverageObserver final : public Observer {
  public:
+  explicit CoverageObserver(TrueTime core_until) : core_until_(core_until) {}
+
   void moved(const Engine& engine, NodeIndex, NodeIndex, const Payload& payload,
              Fate fate) override {
     if (fate != Fate::kDelivered) return;
@@ -21,7 +24,7 @@ class CoverageObserver final : public Observer {
     if (reply != nullptr) count("answer ", to_string(reply->answer));
   }
 
-  void noted(const Engine&, NodeIndex, const Note& note) override {
+  void noted(const Engine& engine, NodeIndex, const Note& note) override {
     switch (note.kind) {
       case NoteKind::kDecision:
         ++confirmations_;
@@ -29,6 +32,9 @@ class CoverageObserver final : public Observer {
         return;
       case NoteKind::kSteppedDown:
         count("stood down: ", note.word);
+        if (note.word == to_string(StandDownReason::kTransferred) && engine.now() <= core_until_) {
+          handed_over_at_ = engine.now();
+        }
         return;
       case NoteKind::kSuspects:
         count("suspicion", "");
@@ -41,6 +47,8 @@ class CoverageObserver final : public Observer {
     }
   }
 
+  [[nodiscard]] TrueTime handed_over_at() const { return handed_over_at_; }
+
   void move_into(SwarmOutcome& outcome) {
     outcome.confirmations = confirmations_;
     outcome.coverage = std::move(coverage_);
@@ -52,6 +60,8 @@ class CoverageObserver final : public Observer {
     ++coverage_[key_];
   }
 
+  TrueTime core_until_;
+  TrueTime handed_over_at_{kStart};
   std::uint64_t confirmations_ = 0;
   Coverage coverage_;
   std::string key_;
@@ -73,12 +83,17 @@ bool is_one(NodeSet leaders) {
 }
 
 /// Adds what the checker does not judge: a leader in time, although not everything is healed.
-void judge_leaders(const SwarmCase& swarm, const RunResult& result, SwarmOutcome& outcome) {
+/// `handed_over_at`: a leader that has just handed over, because it still suffers from what is not
+/// healed, may have no successor at that very moment; what follows the checker judges.
+void judge_leaders(const SwarmCase& swarm, const RunResult& result, TrueTime handed_over_at,
+                   SwarmOutcome& outcome) {
   const auto report = [&](TrueTime at, const std::string& when, NodeSet leaders) {
     outcome.violations.push_back({Rule::kL2, at, 0, when + ": " + shown(leaders)});
   };
   if (!result.began_led) report(swarm.faults_from, "before any fault", 0);
-  if (!is_one(result.leaders_at_heal)) {
+  const bool hands_over = result.leaders_at_heal == 0 && handed_over_at > swarm.core_from &&
+                          swarm.core_until - handed_over_at < swarm.liveness_bound;
+  if (!is_one(result.leaders_at_heal) && !hands_over) {
     const auto seconds = (swarm.core_until - swarm.core_from) / std::chrono::milliseconds(1);
     report(swarm.core_until, std::to_string(seconds) + " ms after the core was healed",
            result.leaders_at_heal);
@@ -122,14 +137,18 @@ RunOptions run_options_of(const SwarmCase& swarm, std::string_view policy) {
   RunOptions options;
   options.seed = swarm.seed;
   options.liveness_bound = swarm.liveness_bound;
-  if (is_vouch(policy)) options.consent_limit = consent_limit(swarm.settings.vouch);
+  if (!is_vouch(policy)) return options;
+  options.consent_limit = consent_limit(swarm.settings.vouch);
+  if (swarm.settings.work.follows_advice) {
+    options.advice_memory = advice_memory(swarm.settings.vouch);
+  }
   return options;
 }
 
 SwarmOutcome try_case(const ProtocolMaker& make, const SwarmCase& swarm) {
   const std::unique_ptr<Protocol> protocol = make(swarm.settings);
   const Plan plan = plan_of(swarm);
-  CoverageObserver coverage;
+  CoverageObserver coverage(swarm.core_until);
   RunOptions options = run_options_of(swarm, protocol->name());
   options.observers.push_back(&coverage);
   RunResult result = run(*protocol, plan, options);
@@ -140,9 +159,9 @@ SwarmOutcome try_case(const ProtocolMaker& make, const SwarmCase& swarm) {
   outcome.leader_changes = result.during.leader_changes + result.after.leader_changes;
   for (const Incident& incident : swarm.incidents)
     ++outcome.faults[static_cast<std::size_t>(incident.faults.front().kind)];
-  coverage.move_into(outcome);
   outcome.violations = std::move(result.violations);
-  judge_leaders(swarm, result, outcome);
+  judge_leaders(swarm, result, coverage.handed_over_at(), outcome);
+  coverage.move_into(outcome);
   return outcome;
 }
 

@@ -8,9 +8,11 @@
 #include "vouch/detector/assert.h"
 #include "vouch/host/vote_codec.h"
 #include "vouch/probe/codec.h"
+#include "vouch/probe/front_end_codec.h"
 #include "vouch/probe/group_entry.h"
 #include "vouch/quorum_check/monitor.h"
 #include "vouch/sim/network.h"
+#include "vouch_front_end.h"
 
 namespace vouch::sim {
 namespace {
@@ -70,6 +72,9 @@ struct Sink {
                   .node = to,
                   .round = reply.round.value(),
                   .attempt = reply.attempt});
+  }
+  void operator()(const SendFrontEnd& send) {
+    context.send<VouchMessage>(send.to, std::in_place_index<3>, send.message);
   }
   void operator()(const host::SendVote& send) {
     context.send<VouchMessage>(send.to, std::in_place_index<1>, send.message);
@@ -200,8 +205,10 @@ Instant VouchReplica::handle(NodeId from, const VouchMessage& message, Context& 
     replica_->handle_message(context.now(), from, *vote);
   } else if (const auto* work = std::get_if<2>(&message)) {
     handle_work(from, *work, context);
+  } else if (const auto* front_end = std::get_if<3>(&message)) {
+    replica_->handle_message(context.now(), from, *front_end);
   } else {
-    handle_routed(*std::get_if<3>(&message), context);
+    handle_routed(*std::get_if<4>(&message), context);
   }
   return finish(context);
 }
@@ -380,7 +387,11 @@ std::string_view VouchProtocol::message_kind(const Payload& payload) const {
   if (const auto* vote = std::get_if<1>(&message)) {
     return vote->index() == 0 ? "vote_request" : "vote_reply";
   }
-  if (message.index() == 3) return "routed_work";
+  if (message.index() == 4) return "routed_work";
+  if (const auto* front_end = std::get_if<3>(&message)) {
+    const bool is_tally = std::holds_alternative<FrontEndTally>(*front_end);
+    return is_tally ? "front_end_tally" : "front_end";
+  }
   return std::get_if<2>(&message)->index() == 0 ? "work_append" : "work_ack";
 }
 
@@ -389,8 +400,9 @@ std::size_t VouchProtocol::wire_size(const Payload& payload) const {
   const auto& message = payload.as<VouchMessage>();
   if (const auto* core = std::get_if<0>(&message)) return encode(*core, kCluster, room);
   if (const auto* vote = std::get_if<1>(&message)) return host::encode(*vote, kCluster, room);
+  if (const auto* front_end = std::get_if<3>(&message)) return encode(*front_end, kCluster, room);
   // The host's own messages: the work itself, and a short answer.
-  const auto* routed = std::get_if<3>(&message);
+  const auto* routed = std::get_if<4>(&message);
   const WorkMessage& work = routed != nullptr ? routed->work : *std::get_if<2>(&message);
   return work.index() == 0 ? work_.bytes : kHeaderSize + sizeof(WorkAck);
 }
@@ -418,7 +430,18 @@ bool VouchProtocol::corrupt(std::byte* message, std::size_t size, Rng& rng) cons
       return true;
     }
   }
+  if (const auto* front_end = std::get_if<3>(&target)) {
+    const auto read = decode_front_end(flip(encode(*front_end, kCluster, datagram)), kCluster);
+    if (const auto* damaged = std::get_if<FrontEndMessage>(&read)) {
+      target.emplace<3>(*damaged);
+      return true;
+    }
+  }
   return false;  // The host checks its own work, as everybody does.
+}
+
+std::unique_ptr<FrontEnd> VouchProtocol::make_front_end(const FrontEndOptions& options) const {
+  return make_vouch_front_end(config_, kGroup, options);
 }
 
 std::unique_ptr<Replica> VouchProtocol::make(const ReplicaOptions& options) const {

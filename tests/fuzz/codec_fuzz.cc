@@ -11,6 +11,7 @@
 #include "vouch/detector/assert.h"
 #include "vouch/host/vote_codec.h"
 #include "vouch/probe/codec.h"
+#include "vouch/probe/front_end_codec.h"
 
 namespace {
 
@@ -53,5 +54,6 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   }
   check(vouch::decode(bytes, kCluster), bytes);
   check(vouch::host::decode_vote(bytes, kCluster), bytes);
+  check(vouch::decode_front_end(bytes, kCluster), bytes);
   return 0;
 }

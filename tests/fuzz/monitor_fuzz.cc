@@ -69,8 +69,10 @@ class Session {
       : input_(&input), monitor_(std::move(monitor)), now_(now) {}
 
   void step() {
+    const std::uint8_t kind = input_->byte();
+    if (kind >= 0xf0) return take_front_end();
     const bool has_relays = monitor_.config().relay != vouch::RelayMode::kOff;
-    switch (input_->byte() % (has_relays ? 11 : 8)) {
+    switch (kind % (has_relays ? 11 : 8)) {
       case 0:
         return pass_time();
       case 1:
@@ -261,6 +263,33 @@ class Session {
     take(vouch::Message(r));
   }
 
+  /// What a front-end, or a peer about front-ends, says.
+  void take_front_end() {
+    vouch::FrontEndMessage message;
+    const std::uint8_t kind = input_->byte();
+    if (kind % 2 == 0) {
+      vouch::FrontEndProbe p{.from = {NodeId{101 + kind % 8U}, vouch::Incarnation{1}}};
+      p.group = group();
+      p.sent_at = input_->flag() ? vouch::Core::stamp(now_) : stamp();
+      p.echo_incarnation = vouch::Incarnation{input_->byte() < 0xe0 ? 1 : input_->number()};
+      p.echo = stamp();
+      p.term = term();
+      p.leader = node();
+      p.lost = input_->flag();
+      message = p;
+    } else {
+      vouch::FrontEndTally t{.from = sender()};
+      t.sent_at = input_->flag() ? vouch::Core::stamp(now_) : stamp();
+      t.list = input_->byte() < 0xf0 ? monitor_.front_ends().list().hash() : input_->number();
+      t.lost = input_->number();
+      t.reached = input_->number();
+      message = t;
+    }
+    const NodeId from = input_->byte() < 0xf0 ? vouch::sender_of(message).node : node();
+    monitor_.handle_message(now_, from, message);
+    drain();
+  }
+
   void take(const vouch::Message& message) {
     // The transport tells the truth about the sender most of the time.
     const NodeId from = input_->byte() < 0xf0 ? vouch::sender_of(message).node : node();
@@ -322,6 +351,11 @@ class Session {
 
   void drain() {
     while (const std::optional<vouch::Action> action = monitor_.poll_action()) {
+      if (const auto* told = std::get_if<vouch::SendFrontEnd>(&*action)) {
+        // Answers go to front-ends, tallies to peers.
+        const bool is_answer = std::holds_alternative<vouch::FrontEndAnswer>(told->message);
+        VOUCH_ASSERT((told->to.value() > 100) == is_answer && told->to != kSelf);
+      }
       const auto* send = std::get_if<vouch::Send>(&*action);
       if (send == nullptr) continue;
       VOUCH_ASSERT(send->to != kSelf && send->to.value() >= 1 && send->to.value() <= kNodes);
@@ -354,6 +388,8 @@ vouch::MonitorConfig configuration(Input& input) {
   if ((flags & 2U) != 0) config.lease_mode = vouch::LeaseMode::kWaitOut;
   config.detector.kind = static_cast<vouch::DetectorKind>((flags >> 2) % 3);
   config.relay = static_cast<vouch::RelayMode>((flags >> 5) % 3);
+  for (std::uint32_t id = 101; id < 107; ++id)
+    config.front_ends.push_back({NodeId{id}, vouch::ZoneId{static_cast<std::uint16_t>(id % 3)}});
   const std::vector<NodeId> all = {NodeId{1}, NodeId{2}, kSelf, NodeId{4}, NodeId{5}};
   config.groups.push_back({.id = kGroups[0], .voters = all});
   config.groups.push_back({.id = kGroups[1],

@@ -77,7 +77,7 @@ TEST(LinkHealth, AnOutageIsNoLossAndOneIsNoFlapping) {
   link.lose(30);
   link.run(10);
   EXPECT_EQ(link.report().flags, 0);
-  EXPECT_EQ(link.report().lost, 1);
+  EXPECT_EQ(link.report().lost, 0);
 }
 
 TEST(LinkHealth, TwoOutagesWithinFifteenSecondsAreFlappingUntilItIsQuiet) {
@@ -106,20 +106,109 @@ TEST(LinkHealth, OutagesFarApartAreNoFlapping) {
   EXPECT_FALSE(link.has(LinkFlag::kFlapping));
 }
 
-TEST(LinkHealth, FiveOfTwentyAreLossyAndRareOnesAreNot) {
+/// Each count for itself: with one lost less in the same window it is not lossy yet.
+TEST(LinkHealth, IsLossyByEachOfItsCountsAndNotBefore) {
+  for (const LossyCount& count : kLossyCounts) {
+    for (const int lost : {count.lost - 1, count.lost}) {
+      Link link;
+      link.run(70);
+      // Spread so that no shorter window holds enough of them.
+      const int of = static_cast<int>(count.of);
+      for (int i = 0; i < of; ++i)
+        link.sent((i + 1) * lost / of == i * lost / of);
+      EXPECT_FALSE(link.has(LinkFlag::kLossy)) << "the last one shows with the next arrival";
+      link.run(1);
+      // The window has moved on by the one that arrived: it holds all when the first was not lost.
+      EXPECT_EQ(link.has(LinkFlag::kLossy), lost == count.lost) << lost << " of " << count.of;
+    }
+  }
+}
+
+TEST(LinkHealth, OneInTwentyIsNotLossyAndWhatHasHealedIsNoMore) {
   Link link;
   for (int i = 0; i < 40; ++i) {
     link.run(19);
     link.lose(1);
     EXPECT_FALSE(link.has(LinkFlag::kLossy)) << "5 %";
   }
-  for (int i = 0; i < 5; ++i) {
+  for (int i = 0; i < 10; ++i) {
     link.lose(1);
-    link.run(3);
+    link.run(2);
   }
-  EXPECT_TRUE(link.has(LinkFlag::kLossy)) << "25 %";
+  EXPECT_TRUE(link.has(LinkFlag::kLossy)) << "33 %";
   link.run(40);
   EXPECT_FALSE(link.has(LinkFlag::kLossy));
+}
+
+/// The chance that `least` or more of `count` are lost at a loss of `loss`.
+double at_least(unsigned least, unsigned count, double loss) {
+  double sum = 0;
+  for (unsigned lost = least; lost <= count; ++lost) {
+    double term = 1;
+    for (unsigned i = 0; i < lost; ++i)
+      term *= loss * (count - i) / (i + 1);
+    for (unsigned i = lost; i < count; ++i)
+      term *= 1 - loss;
+    sum += term;
+  }
+  return sum;
+}
+
+/// The chance, with each heartbeat, that a link which loses `loss` at random is called lossy: the
+/// newest is lost, and enough of those before it.
+double called_lossy(double loss) {
+  double sum = 0;
+  for (const LossyCount& count : kLossyCounts)
+    sum += loss * at_least(static_cast<unsigned>(count.lost) - 1, count.of - 1, loss);
+  return sum;
+}
+
+/// The bounds that kLossyCounts states, for ten heartbeats a second.
+TEST(LinkHealth, LightLossIsCalledLossyAsRarelyAsItIsSaid) {
+  constexpr double kADay = 864'000;
+  EXPECT_LT(called_lossy(0.01), 1.3e-9);
+  EXPECT_GT(1 / called_lossy(0.01), 2.5 * 365 * kADay);
+  EXPECT_GT(1 / called_lossy(0.02), 6 * kADay);
+  EXPECT_GT(1 / called_lossy(0.001), 1e6 * 365 * kADay);
+}
+
+/// How many of `links` that begin to lose `loss_percent` are lossy after `heartbeats`.
+int lossy_of(int links, unsigned loss_percent, int heartbeats) {
+  Rng rng(3);
+  int lossy = 0;
+  for (int i = 0; i < links; ++i) {
+    Link link;
+    link.run(70);
+    for (int beat = 0; beat < heartbeats; ++beat)
+      link.sent(rng.below(100) >= loss_percent);
+    lossy += link.has(LinkFlag::kLossy) ? 1 : 0;
+  }
+  return lossy;
+}
+
+TEST(LinkHealth, HeavyLossIsToldAsSoonAsItIsSaid) {
+  EXPECT_GT(lossy_of(1000, 50, 16), 500) << "seed 3";
+  EXPECT_GT(lossy_of(1000, 30, 28), 500) << "seed 3";
+  EXPECT_GT(lossy_of(1000, 50, 36), 980) << "seed 3";
+  EXPECT_GT(lossy_of(1000, 30, 62), 980) << "seed 3";
+}
+
+TEST(LinkHealth, WhatLosesBetweenItsOutagesIsLossyAndDoesNotFlap) {
+  Link link;
+  link.run(70);
+  link.lose(6);
+  link.run(6);
+  link.lose(6);
+  link.run(2);
+  EXPECT_TRUE(link.has(LinkFlag::kFlapping)) << "so far";
+  for (int i = 0; i < 6; ++i) {
+    link.lose(1);
+    link.run(1);
+  }
+  EXPECT_TRUE(link.has(LinkFlag::kLossy));
+  EXPECT_FALSE(link.has(LinkFlag::kFlapping));
+  link.lose(7);
+  EXPECT_FALSE(link.has(LinkFlag::kSilent)) << "one more run of losses";
 }
 
 /// The counts against a plain list of what happened.

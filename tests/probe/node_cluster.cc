@@ -44,7 +44,7 @@ Recorder::Lines Recorder::lines() const {
   return lines_;
 }
 
-NodeCluster::NodeCluster(std::uint32_t count, bool allow_drills) {
+NodeCluster::NodeCluster(std::uint32_t count, bool allow_drills, const Json& extra) {
   std::map<std::uint32_t, std::string> addresses;
   for (std::uint32_t id = 1; id <= count; ++id) {
     const BoundSocket socket = bind_free_port();
@@ -59,6 +59,7 @@ NodeCluster::NodeCluster(std::uint32_t count, bool allow_drills) {
                 {"control", name + ".sock"},
                 {"allow_drills", allow_drills},
                 {"peers", Json::array()}};
+    config.update(extra);
     for (const auto& [peer, where] : addresses) {
       if (peer != id) config["peers"].push_back({{"id", peer}, {"address", where}});
     }

@@ -43,7 +43,9 @@ class Recorder {
 /// Nodes 1..count on free ports of 127.0.0.1, each on a thread of its own.
 class NodeCluster {
  public:
-  explicit NodeCluster(std::uint32_t count, bool allow_drills = true);
+  /// `extra`: further members of every node's configuration.
+  explicit NodeCluster(std::uint32_t count, bool allow_drills = true,
+                       const Json& extra = Json::object());
   NodeCluster(const NodeCluster&) = delete;
   NodeCluster& operator=(const NodeCluster&) = delete;
   ~NodeCluster();

@@ -86,6 +86,34 @@ TEST(NodeConfig, EveryKeyArrives) {
   EXPECT_EQ(config->seed, 42U);
 }
 
+TEST(NodeConfig, FrontEndsHaveAPlaceAndAZone) {
+  Json json = good();
+  json.merge_patch(Json::parse(R"({
+    "front_ends": [{"id": 101, "address": "127.0.0.1:8001", "zone": "east"},
+                   {"id": 102, "address": "127.0.0.1:8002", "zone": "west"},
+                   {"id": 103, "address": "127.0.0.1:8003", "zone": "east"}],
+    "front_end_interval_ms": 200, "front_end_window_ms": 4000, "front_end_zones": 1})"));
+  const auto config = parse_node_config(json.dump(), "/etc/vouch");
+  ASSERT_TRUE(config) << config.error().message;
+  const MonitorConfig& monitor = config->replica.monitor;
+  ASSERT_EQ(monitor.front_ends.size(), 3U);
+  EXPECT_EQ(monitor.front_ends[2].id, NodeId{103});
+  EXPECT_EQ(monitor.front_ends[2].zone, monitor.front_ends[0].zone);
+  EXPECT_NE(monitor.front_ends[1].zone, monitor.front_ends[0].zone);
+  EXPECT_EQ(config->front_ends[1].address, "127.0.0.1:8002");
+  EXPECT_EQ(monitor.front_end_interval, std::chrono::milliseconds(200));
+  EXPECT_EQ(monitor.front_end_window, std::chrono::milliseconds(4000));
+  EXPECT_EQ(monitor.front_end_zones, 1U);
+  EXPECT_EQ(error_with(R"({"front_ends": [{"id": 2, "address": "127.0.0.1:8001"}]})"),
+            "/front_ends/0/id: must name each node once and not this one, but it is 2");
+  EXPECT_EQ(error_with(R"({"front_ends": [{"id": 9, "address": "127.0.0.1:7002"}]})"),
+            "/front_ends/0/address: must differ from that of node 2, but it is \"127.0.0.1:7002\"");
+  EXPECT_EQ(error_with(R"({"front_end_zones": 0})").find("/front_end_zones: must be"), 0U);
+  const std::string window = error_with(
+      R"({"front_ends": [{"id": 9, "address": "127.0.0.1:8001"}], "front_end_window_ms": 10})");
+  EXPECT_EQ(window.find("/front_end_window_ms: "), 0U) << window;
+}
+
 TEST(NodeConfig, AProfileIsWhatTheFileLeavesOut) {
   Json json = good();
   json.merge_patch(Json::parse(

@@ -2,10 +2,12 @@
 
 #include <gtest/gtest.h>
 
+#include <cmath>
 #include <string>
 #include <vector>
 
 #include "vouch/quorum_check/diagnosis_text.h"
+#include "vouch/quorum_check/loss_odds.h"
 
 namespace vouch {
 namespace {
@@ -35,7 +37,7 @@ class Table {
   Table& lose(std::size_t from, std::size_t to, std::uint8_t lost) {
     view_.lost[to][from] = lost;
     if (lost >= 2) view_.maybe_lossy[to] |= mask_of(from);
-    if (lost >= 5) view_.lossy[to] |= mask_of(from);
+    if (lost >= 8) view_.lossy[to] |= mask_of(from);
     return *this;
   }
   Table& slow(std::size_t from, std::size_t to) {
@@ -149,6 +151,10 @@ TEST(ReadMatrix, ALossyNodeTakesTheBlameOfItsLinks) {
   EXPECT_EQ(Table(5).lose(0, 1, 9).lose(1, 0, 7).reads(), "lossy_link 0-1");
   EXPECT_EQ(Table(5).lose(0, 1, 9).lose(0, 2, 3).reads(), "")
       << "another link of the node is in doubt: too early to blame one";
+  Table silent = Table(5).lose(0, 1, 9).cut(0, 2);
+  EXPECT_EQ(silent.reads(), "one_way_cut 0->2; lossy_link 0->1");
+  silent.view().just_silent[2] = mask_of(0);
+  EXPECT_EQ(silent.reads(), "one_way_cut 0->2") << "the other one may have lost some in a row";
   Table everywhere(5);
   for (std::size_t a = 0; a < 5; ++a) {
     for (std::size_t b = 0; b < 5; ++b) {
@@ -156,6 +162,47 @@ TEST(ReadMatrix, ALossyNodeTakesTheBlameOfItsLinks) {
     }
   }
   EXPECT_EQ(everywhere.reads(), "lossy_node *");
+}
+
+TEST(ReadMatrix, ALinkThatLosesBothWaysIsLossyByTheSum) {
+  EXPECT_EQ(Table(5).lose(0, 1, 5).lose(1, 0, 3).reads(), "") << "8 of 64";
+  EXPECT_EQ(Table(5).lose(0, 1, 5).lose(1, 0, 4).reads(), "lossy_link 0-1");
+  EXPECT_EQ(Table(5).lose(0, 1, 9).lose(1, 0, 1).reads(), "lossy_link 0-1")
+      << "one direction is named when the other one is clearly better";
+}
+
+TEST(ReadMatrix, ANodeIsNamedWhenItIsClearThatItIsNotChance) {
+  Table few(5);
+  for (std::size_t to = 1; to < 5; ++to)
+    few.lose(0, to, 2);
+  EXPECT_EQ(few.reads(), "") << "8 of 128: too few";
+  EXPECT_EQ(Table(few).lose(0, 1, 3).reads(), "lossy_node 0");
+  // Others lose some too: as clear as before it is only when node 0 loses more.
+  Table others = Table(few).lose(0, 1, 3).lose(2, 3, 1).lose(3, 4, 1);
+  EXPECT_EQ(others.reads(), "");
+  EXPECT_EQ(others.lose(0, 1, 6).lose(0, 2, 5).reads(), "lossy_node 0");
+  // All but one link of what it loses are as good as clean.
+  Table link(5);
+  link.lose(0, 1, 16).lose(0, 2, 2).lose(0, 3, 2).lose(2, 4, 2).lose(4, 3, 2).lose(3, 2, 2);
+  EXPECT_EQ(link.reads().find("lossy_node"), std::string::npos) << link.reads();
+}
+
+TEST(ReadMatrix, WhatEverybodyLosesHasNoSingleCulprit) {
+  Table three(3);
+  three.lose(0, 1, 6).lose(0, 2, 6).lose(1, 0, 6).lose(2, 0, 6);
+  EXPECT_EQ(three.reads(), "") << "node 0 perhaps; not all: 1 and 2 lose nothing between them";
+  three.lose(1, 2, 5).lose(2, 1, 5);
+  EXPECT_EQ(three.reads(), "lossy_node *");
+}
+
+TEST(ReadMatrix, WhatALossyNodesLinksDoIsItsLoss) {
+  Table node(5);
+  for (std::size_t to = 1; to < 5; ++to)
+    node.lose(0, to, 8);
+  node.cut(1, 0).flap(0, 2);
+  EXPECT_EQ(node.reads(), "lossy_node 0; one_way_cut 1->0");
+  node.view().just_silent[0] = mask_of(1);
+  EXPECT_EQ(node.reads(), "lossy_node 0") << "a run of losses";
 }
 
 TEST(ReadMatrix, ASlowNodeTakesTheBlameOfItsLinks) {
@@ -222,7 +269,7 @@ TEST(Diagnoser, RaisesWhatStandsAndClearsWhatIsGoneEachOnce) {
   Table cut(5);
   cut.cut(0, 1);
   const Table fine(5);
-  EXPECT_EQ(steps.steps(3, cut.view()), "");
+  EXPECT_EQ(steps.steps(6, cut.view()), "");
   EXPECT_EQ(steps.step(cut.view()), "+one_way_cut");
   EXPECT_EQ(steps.steps(100, cut.view()), "");
   Table copy = fine;
@@ -242,14 +289,33 @@ TEST(Diagnoser, WhatHoldsForAMomentIsNotRaised) {
   }
 }
 
+TEST(Diagnoser, SeveralAtOnceAreRaisedSooner) {
+  Steps steps;
+  Table mute(5);
+  for (std::size_t to = 1; to < 5; ++to)
+    mute.cut(0, to);
+  EXPECT_EQ(steps.steps(2, mute.view()), "");
+  EXPECT_EQ(steps.step(mute.view()), "+one_way_cut");
+}
+
+TEST(Diagnoser, WhatWasHeardOnceIsNotHeardAgainByWaiting) {
+  Steps steps;
+  Table cut(5);
+  cut.cut(0, 1);
+  cut.view().fresh = without(0x1f, mask_of(1));
+  EXPECT_EQ(steps.steps(50, cut.view()), "") << "the one who says it has been silent since";
+  cut.view().fresh = 0x1f;
+  EXPECT_EQ(steps.steps(6, cut.view()), "+one_way_cut") << "the first time counts";
+}
+
 TEST(Diagnoser, TheLastLinksOfALossyNodeAreNoNewTrouble) {
   Steps steps;
   Table node(5);
   for (std::size_t to = 1; to < 5; ++to)
     node.lose(0, to, 6);
-  EXPECT_EQ(steps.steps(2, node.view()), "+lossy_node");
+  EXPECT_EQ(steps.step(node.view()), "+lossy_node");
   Table last(5);
-  last.lose(0, 3, 6);
+  last.lose(0, 3, 9);
   EXPECT_EQ(steps.steps(50, last.view()), "");
   Table fine(5);
   EXPECT_EQ(steps.steps(20, fine.view()), "-lossy_node");
@@ -294,14 +360,86 @@ TEST(ReachMatrix, PassesOnWhoIsNotHeardToThoseWhoNeedIt) {
   matrix.set_own(3, silent);
   matrix.take(now, 1, passed, false);
   EXPECT_TRUE(matrix.is_troubled());
-  const MatrixView view = matrix.view();
+  const MatrixView view = matrix.view(now);
   EXPECT_EQ(view.relayed, mask_of(3));
+  EXPECT_EQ(view.fresh, mask_of(0)) << "nobody has spoken after that";
+  EXPECT_EQ(matrix.view(now - Duration(1)).fresh, mask_of(0) | mask_of(1) | mask_of(3))
+      << "the one who is passed on too";
   EXPECT_EQ(view.silent[3], mask_of(0) | mask_of(2));
   const MatrixCell cell = matrix.cell(3, 2, now);
   EXPECT_EQ(cell.known, CellKnown::kHearsay);
   EXPECT_TRUE(cell.link.has(LinkFlag::kSilent));
   EXPECT_EQ(cell_text(matrix.cell(3, 1, now)), "(ok)");
   EXPECT_EQ(cell_text(matrix.cell(2, 1, now)), "?") << "nobody told anything of node 3's row";
+}
+
+/// The likelihoods written down, in floating point.
+double likelihood_ratio_bits(LossCount here, LossCount elsewhere) {
+  const auto log_likelihood = [](LossCount count, double rate) {
+    const double lost = count.lost;
+    const double arrived = count.sent - count.lost;
+    return (lost > 0 ? lost * std::log2(rate) : 0) +
+           (arrived > 0 ? arrived * std::log2(1 - rate) : 0);
+  };
+  const auto rate = [](LossCount count) { return double{1} * count.lost / count.sent; };
+  LossCount all = here;
+  all += elsewhere;
+  return log_likelihood(here, rate(here)) + log_likelihood(elsewhere, rate(elsewhere)) -
+         log_likelihood(here, rate(all)) - log_likelihood(elsewhere, rate(all));
+}
+
+TEST(Clarity, IsTheLikelihoodRatioInBits) {
+  for (const unsigned here : {32U, 64U, 128U, 480U}) {
+    for (const unsigned elsewhere : {32U, 64U, 384U, 6720U}) {
+      for (unsigned lost = 0; lost <= here; lost += 1 + here / 40) {
+        for (const unsigned of_others : {0U, 1U, 5U, elsewhere / 8, elsewhere / 2, elsewhere}) {
+          const LossCount a{lost, here};
+          const LossCount b{of_others, elsewhere};
+          const unsigned bits = clarity(a, b);
+          if (lost * elsewhere <= of_others * here) {
+            ASSERT_EQ(bits, 0U);
+            continue;
+          }
+          const double exact = likelihood_ratio_bits(a, b);
+          ASSERT_LE(bits, exact + 0.1) << lost << " of " << here << ", " << of_others;
+          ASSERT_GT(bits + 1.1, exact) << lost << " of " << here << ", " << of_others;
+        }
+      }
+    }
+  }
+}
+
+/// The chance that exactly `lost` of `sent` are lost at a loss of `rate`.
+double chance(unsigned lost, unsigned sent, double rate) {
+  double result = 1;
+  for (unsigned i = 0; i < lost; ++i)
+    result *= rate * (sent - i) / (i + 1);
+  return result * std::pow(1 - rate, sent - lost);
+}
+
+/// Of five nodes, all of whose links lose alike and at random: the chance, in one window of 32
+/// heartbeats, that what one of them sends is so clearly worse, summed over all that can happen.
+double chance_of_clarity(double rate, unsigned bits, unsigned least_lost) {
+  double sum = 0;
+  for (unsigned elsewhere = 0; elsewhere <= 384; ++elsewhere) {
+    const double of_elsewhere = chance(elsewhere, 384, rate);
+    if (of_elsewhere < 1e-25) continue;
+    for (unsigned here = least_lost; here <= 128; ++here) {
+      if (clarity({here, 128}, {elsewhere, 384}) >= bits) {
+        sum += of_elsewhere * chance(here, 128, rate);
+      }
+    }
+  }
+  return sum;
+}
+
+/// The bounds that the reading and the advice state (read_matrix.cc, health_watch.cc).
+TEST(Clarity, ByChanceItIsAsRareAsItIsSaid) {
+  for (const double rate : {0.01, 0.02, 0.05, 0.1}) {
+    EXPECT_LT(chance_of_clarity(rate, 16, 9), 1.0 / 750'000) << rate;
+    EXPECT_LT(chance_of_clarity(rate, 32, 9), 1.0 / 4e10) << rate;
+  }
+  EXPECT_LT(chance_of_clarity(0.001, 16, 9), 1e-13) << "0.1 %: never";
 }
 
 }  // namespace

@@ -44,6 +44,10 @@ class OneMonitor {
     monitor_.handle_message(now_, sender_of(message).node, message);
     drain();
   }
+  void receive(const FrontEndMessage& message) {
+    monitor_.handle_message(now_, sender_of(message).node, message);
+    drain();
+  }
   /// Lets time pass and calls the timer whenever it is due.
   void pass(Duration span) {
     const Instant end = now_ + span;

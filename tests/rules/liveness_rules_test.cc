@@ -66,6 +66,26 @@ TEST(Rule, L2_AStableLeaderWhereOneCanLead) {
   EXPECT_LE(result.failover(), sim::liveness_bound({}));
 }
 
+// The best by rank hears all others 1.1 s late: heartbeats prove that it hears them, but a consent
+// binds for a second at most. The others do not wait for it, and are not held by what it asks for.
+TEST(Rule, L2_NobodyWaitsForACandidateThatCannotCollectConsents) {
+  MonitorConfig config;
+  config.lease = 2s;
+  for (std::uint64_t seed = 1; seed <= 20; ++seed) {
+    sim::Plan plan = plan_of(5, 20s, 1s);
+    for (sim::NodeIndex other = 0; other < 5; ++other) {
+      if (other == 1) continue;
+      plan.faults.push_back(
+          {plan.fault_from, {sim::FaultKind::kDelay, other, 1, Duration(1100ms).count(), 0}});
+    }
+    plan.faults.push_back({plan.fault_from + 8s, {sim::FaultKind::kCrash, 0, 0, 0, 0}});
+    const sim::RunResult result = run_vouch(plan, config, seed);
+    EXPECT_EQ(result.leaders_at_heal, sim::node_bit(2)) << "seed " << seed;
+    EXPECT_EQ(result.during.elections, 1U) << "seed " << seed;
+    EXPECT_LE(result.during.longest_gap, config.promise() + config.lease) << "seed " << seed;
+  }
+}
+
 // Every link is cut: the leader says that it stands down, within a lease, and then all is quiet.
 TEST(Rule, L3_WithoutAMajorityAnywhereTheGroupIsQuiet) {
   sim::Plan plan = plan_of(5, 30s, 5s);

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "toy_protocol.h"
+#include "vouch/quorum_check/action.h"
 #include "vouch/sim/liveness.h"
 #include "vouch/sim/measures.h"
 
@@ -187,6 +188,27 @@ TEST(Liveness, FindsADisturbedLeader) {
   EXPECT_EQ(judge(second_campaigns, [](Engine&) {}), "L6 ");
 }
 
+// The leader is gone. The third node has the longest log; who lacks it cannot be elected.
+TEST(Liveness, ExpectsNoLeaderWhereTheLogAndTheMajorityAreNotOnOneNode) {
+  const auto nothing = [](ToyReplica&, Context&) {};
+  const auto third_is_ahead = [](ToyReplica& replica, Context&) {
+    if (replica.self == NodeId{3}) replica.log = {Term{1}, 9};
+  };
+  const auto but_second_campaigns = [&](ToyReplica& replica, Context& context) {
+    third_is_ahead(replica, context);
+    if (replica.self == NodeId{2}) campaign(replica, context);
+  };
+  const auto crash = [](Engine& engine) { engine.crash(0); };
+  const auto crash_and_drain = [](Engine& engine) {
+    engine.crash(0);
+    engine.set_drained(2, true);
+  };
+  EXPECT_EQ(judge(third_is_ahead, crash), "L2 ") << "the third one could lead";
+  EXPECT_EQ(judge(nothing, crash_and_drain), "L2 ") << "the second one could lead";
+  EXPECT_EQ(judge(third_is_ahead, crash_and_drain), "");
+  EXPECT_EQ(judge(but_second_campaigns, crash_and_drain), "L3 ") << "but it is to be quiet";
+}
+
 /// A disk stalls from 2 to 6 s. At 6.1 s the second node campaigns, and leads 0.1 s later; if
 /// `elects_meanwhile`, somebody was elected during the stall too.
 std::string judge_after_stall(bool elects_meanwhile) {
@@ -226,6 +248,54 @@ std::string judge_after_stall(bool elects_meanwhile) {
   engine.run_until(kStart + 10s);
   liveness.finish(engine);
   return rules(checker.violations());
+}
+
+/// A link loses messages from 2 to 6 s. At 6.5 s the leader hands over, for `word`; the second node
+/// is elected 0.1 s later.
+std::string judge_hand_over(StandDownReason reason, Duration advice_memory, Duration gap = 100ms) {
+  const ToyProtocol protocol([&](ToyReplica& replica, const ToyEvent&, Context& context) {
+    const bool is_second = replica.self == NodeId{2};
+    switch (replica.seen.size()) {
+      case 1:
+        if (replica.self != NodeId{1}) return context.now() + 6500ms;
+        replica.reported = {Role::kLeader, Term{1}, NodeId{1}, kNever};
+        return context.now() + 6500ms;
+      case 2:
+        if (replica.self == NodeId{1}) {
+          context.note({.kind = NoteKind::kSteppedDown, .word = to_string(reason)});
+          replica.reported = {};
+        }
+        return context.now() + gap;
+      default:
+        if (!is_second) return kNever;
+        campaign(replica, context);
+        context.note({.kind = NoteKind::kElected, .term = Term{2}, .node = NodeId{2}});
+        replica.reported = {Role::kLeader, Term{2}, NodeId{2}, kNever};
+        return kNever;
+    }
+  });
+  Measures measures;
+  Checker checker({});
+  Liveness liveness(measures, checker, 1s, advice_memory);
+  Engine engine(protocol, {.replicas = 3});
+  engine.observe(measures);
+  engine.observe(liveness);
+  engine.start();
+  engine.run_until(kStart + 2s);
+  liveness.begin(engine);
+  engine.set_loss(0, 1, 100'000);
+  engine.run_until(kStart + 6s);
+  engine.set_loss(0, 1, 0);
+  engine.run_until(kStart + 20s);
+  liveness.finish(engine);
+  return rules(checker.violations());
+}
+
+TEST(Liveness, ALeaderMayHandOverForWhatItsLinksLostAMomentAgo) {
+  EXPECT_EQ(judge_hand_over(StandDownReason::kTransferred, 600ms), "");
+  EXPECT_EQ(judge_hand_over(StandDownReason::kTransferred, 600ms, 1100ms), "L2 ") << "not in time";
+  EXPECT_EQ(judge_hand_over(StandDownReason::kTransferred, 400ms), "L6 ") << "too long ago";
+  EXPECT_EQ(judge_hand_over(StandDownReason::kLeaseLapsed, 600ms), "L6 ") << "no hand-over";
 }
 
 TEST(Liveness, ALeaderThatWasElectedWhileWorkStoodStillMayGo) {

@@ -56,6 +56,31 @@ TEST(DiagnosisRun, AHealthyHourHasNone) {
   }
 }
 
+/// A leader is not moved for what everybody loses, random or in bursts.
+TEST(DiagnosisRun, LossEverywhereAdvisesNobody) {
+  for (std::uint64_t seed = 1; seed <= vouch::testing::sampled(2); ++seed) {
+    for (const bool in_bursts : {false, true}) {
+      Plan plan;
+      plan.replicas = in_bursts ? 3 : 5;
+      plan.fault_from = kStart + 5s;
+      plan.fault_until = kStart + 30min;
+      plan.end = kStart + 30min;
+      if (!in_bursts) plan.link.loss_per_million = 50'000;
+      for (NodeIndex from = 0; in_bursts && from < plan.replicas; ++from) {
+        for (NodeIndex to = 0; to < plan.replicas; ++to) {
+          if (from == to) continue;
+          plan.faults.push_back(
+              {kStart, {FaultKind::kBurstLoss, from, to, 10'000, 300'000, 0, 1'000'000}});
+        }
+      }
+      const RunResult result = run_vouch(plan, seed);
+      EXPECT_TRUE(result.began_led);
+      EXPECT_TRUE(result.advices.empty()) << "seed " << seed << (in_bursts ? ", bursts" : "");
+      EXPECT_EQ(result.during.elections, 0);
+    }
+  }
+}
+
 /// Each link that is cut in one direction, whoever is at its ends: everybody names it within two
 /// seconds, nobody names anything else, and everybody takes it back within two after the heal.
 TEST(DiagnosisRun, EveryOneWayCutIsNamedByEverybody) {

@@ -8,6 +8,7 @@
 #include <chrono>
 
 #include "tests/support/allocation_counter.h"
+#include "tests/support/sample.h"
 #include "vouch/probe/codec.h"
 
 namespace vouch::sim {
@@ -91,6 +92,29 @@ TEST(ManyGroups, ANodesDeathCostsOneCampaignPerGroup) {
   cluster.run(3s);
   EXPECT_EQ(cluster.leaderless(), 0U);
   EXPECT_EQ(cluster.counts().campaigns, 0U);
+}
+
+// The worst case: the node led every one of its groups.
+TEST(ManyGroups, ANodeThatLedAllItsGroupsDies) {
+  const auto groups = static_cast<std::uint32_t>(testing::sampled(1000));
+  GroupClusterOptions options{.nodes = 5, .groups = groups, .voters = 3, .around_first = 5};
+  options.first_leads = true;
+  options.monitor.group_limits.claims = ClaimMode::kDigest;
+  GroupCluster cluster = GroupCluster::create(options).value();
+  settle(cluster, 60s);
+  ASSERT_EQ(cluster.led_by(NodeId{1}), groups);
+  cluster.make_eligible();
+  cluster.run(500ms);
+  cluster.reset_counts();
+  cluster.reset_traffic();
+  cluster.crash(NodeId{1});
+  const MonitorConfig config{};
+  cluster.run(config.lease + 1s);
+  EXPECT_EQ(cluster.leaderless(), 0U);
+  EXPECT_LE(cluster.counts().campaigns * 100, std::uint64_t{groups} * 105);
+  EXPECT_LE(cluster.traffic().batches_most, config.group_limits.packets_max);
+  EXPECT_EQ(cluster.counts().violations, 0U);
+  EXPECT_EQ(cluster.counts().stood_down, 0U);
 }
 
 TEST(ManyGroups, LossDelaysThemAndDisturbsNone) {
@@ -293,6 +317,111 @@ TEST(ManyGroups, NothingIsAllocatedInSteadyState) {
   }
   EXPECT_EQ(test::allocations(), before);
   EXPECT_EQ(led, 300U);
+}
+
+/// Three nodes without hosts, which vote for whoever asks: nothing allocates but the Monitors, if
+/// they do.
+class BareCluster {
+ public:
+  explicit BareCluster(std::uint64_t groups) : groups_(groups) {
+    for (std::uint32_t self = 1; self <= 3; ++self) {
+      MonitorConfig config{.self = NodeId{self}, .incarnation = Incarnation{1}};
+      config.boot = BootMode::kFirstBoot;
+      for (std::uint32_t peer = 1; peer <= 3; ++peer) {
+        if (peer != self) config.peers.push_back(NodeId{peer});
+      }
+      for (std::uint64_t id = 1; id <= groups; ++id) {
+        config.groups.push_back({.id = GroupId{id}, .voters = {NodeId{1}, NodeId{2}, NodeId{3}}});
+      }
+      monitors_.push_back(Monitor::create(config, now_, Rng(self)).value());
+    }
+    pending_.reserve(100'000);
+    next_.reserve(100'000);
+  }
+
+  void run(Duration time) {
+    for (const Instant end = now_ + time; now_ < end; now_ += 1ms) {
+      pending_.swap(next_);
+      for (const auto& [from, to, message] : pending_) {
+        if (is_up_[from - 1] && is_up_[to - 1]) {
+          monitors_[to - 1].handle_message(now_, NodeId{from}, message);
+        }
+      }
+      pending_.clear();
+      for (std::uint32_t self = 1; self <= 3; ++self) {
+        if (!is_up_[self - 1]) continue;
+        if (now_ >= monitors_[self - 1].next_timeout()) monitors_[self - 1].handle_timeout(now_);
+        act(self);
+      }
+    }
+  }
+
+  void kill(std::uint32_t self) { is_up_[self - 1] = false; }
+
+  [[nodiscard]] std::uint64_t led() const {
+    std::uint64_t count = 0;
+    for (std::uint64_t id = 1; id <= groups_; ++id) {
+      for (std::uint32_t self = 1; self <= 3; ++self) {
+        if (is_up_[self - 1] && monitors_[self - 1].lease_held(GroupId{id}, now_)) ++count;
+      }
+    }
+    return count;
+  }
+
+ private:
+  struct Packet {
+    std::uint32_t from;
+    std::uint32_t to;
+    Message message;
+  };
+
+  void act(std::uint32_t self) {
+    Monitor& monitor = monitors_[self - 1];
+    while (const Action* front = monitor.front_action()) {
+      if (const auto* send = std::get_if<Send>(front)) {
+        ASSERT_LT(next_.size(), next_.capacity());
+        next_.push_back({self, send->to.value(), send->message});
+      }
+      const auto* found = std::get_if<Campaign>(front);
+      const std::optional<Campaign> campaign = found ? std::optional(*found) : std::nullopt;
+      monitor.pop_action();
+      if (campaign) elect(self, *campaign);
+    }
+  }
+
+  void elect(std::uint32_t self, const Campaign& campaign) {
+    Elected elected{campaign.group, campaign.after.next(), now_, {}, {}};
+    for (std::uint32_t voter = 1; voter <= 3; ++voter) {
+      Monitor& monitor = monitors_[voter - 1];
+      if (!is_up_[voter - 1]) continue;
+      if (monitor.may_vote(elected.group, NodeId{self}, now_) != VoteVerdict::kMay) continue;
+      monitor.handle_local(now_, VoteGranted{elected.group, NodeId{self}, elected.term});
+      elected.voters.push(NodeId{voter});
+    }
+    if (elected.voters.count >= 2) monitors_[self - 1].handle_local(now_, elected);
+  }
+
+  std::uint64_t groups_;
+  Instant now_{1s};
+  std::vector<Monitor> monitors_;
+  std::array<bool, 3> is_up_{true, true, true};
+  std::vector<Packet> pending_;
+  std::vector<Packet> next_;
+};
+
+// From the first start over idle hours to a node's death and the elections after it, with health,
+// diagnosis and the decisions of every group: nothing is allocated.
+TEST(ManyGroups, ElectionsAndANodesDeathAllocateNothing) {
+  BareCluster cluster(500);
+  const std::uint64_t before = test::allocations();
+  cluster.run(5s);
+  ASSERT_EQ(cluster.led(), 500U);
+  cluster.kill(1);
+  cluster.run(500ms);
+  EXPECT_LT(cluster.led(), 500U);
+  cluster.run(4s);
+  EXPECT_EQ(cluster.led(), 500U);
+  EXPECT_EQ(test::allocations(), before);
 }
 
 /// Whatever is in a batch, nothing is believed that does not fit and nothing breaks.

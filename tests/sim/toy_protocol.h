@@ -45,6 +45,7 @@ class ToyReplica final : public TypedReplica<ToyReplica, ToyMessage> {
     return see({ToyEvent::Kind::kTimeout, context.now(), kNobody, 0}, context);
   }
   [[nodiscard]] ReplicaStatus status(Instant) const override { return reported; }
+  [[nodiscard]] LogPosition work_log() const override { return log; }
   std::optional<Instant> handle_node_fault(const NodeFault& fault, Context& context) override {
     told.push_back(fault);
     told_at.push_back(context.now());
@@ -53,6 +54,7 @@ class ToyReplica final : public TypedReplica<ToyReplica, ToyMessage> {
 
   NodeId self;
   ReplicaStatus reported{};
+  LogPosition log{};
   Boot last_boot{};
   std::vector<ToyEvent> seen;
   std::vector<NodeFault> told;

@@ -6,12 +6,14 @@
 namespace vouch {
 namespace {
 
-constexpr std::uint64_t kLast20 = (std::uint64_t{1} << 20U) - 1;
 constexpr std::uint64_t kLast32 = (std::uint64_t{1} << 32U) - 1;
 constexpr std::uint8_t kLast6 = (1U << 6U) - 1;
 
 constexpr Duration kFlapWindow = std::chrono::seconds(15);
 constexpr Duration kQuietLeast = std::chrono::seconds(3);
+
+/// Between two outages of a link that flaps it carries at least so many intervals' heartbeats.
+constexpr std::int64_t kUpLeast = 4;
 
 /// More than two clocks within the usual drift bound part from each other.
 constexpr std::int64_t kOffsetRisePpm = 2000;
@@ -23,6 +25,17 @@ Duration wrapping_sum(Duration a, Duration b) {
 }
 Duration wrapping_minus(Duration d) {
   return Duration(static_cast<std::int64_t>(0 - static_cast<std::uint64_t>(d.count())));
+}
+
+/// Of so many of the newest heartbeats so many are lost: lossy.
+[[nodiscard]] bool is_lossy_count(std::uint64_t lost) {
+  const int all = std::popcount(lost);
+  if (all < kLossyCounts[0].lost) return false;
+  for (const LossyCount& count : kLossyCounts) {
+    const std::uint64_t newest = ~std::uint64_t{0} >> (64U - count.of);
+    if (std::popcount(lost & newest) >= count.lost) return true;
+  }
+  return false;
 }
 
 /// n with d in [2^(n-1), 2^n) ms.
@@ -45,18 +58,26 @@ void LinkHealth::resume(Instant now) {
 }
 
 Duration LinkHealth::silence_limit(const LinkLimits& limits) const {
-  if (flapping_ || lost_ == 0) return limits.silence;
+  if (lost_ == 0) return limits.silence;
   if (lossy_) return 4 * limits.silence;
+  if (flapping_) return limits.silence;
   return std::popcount(lost_ & kLast32) >= 2 ? 2 * limits.silence : limits.silence;
 }
 
-void LinkHealth::end_outage(Instant now) {
+void LinkHealth::end_outage(Instant now, const LinkLimits& limits) {
   silent_ = false;
   changed_at_ = now;
-  outage_period_ =
-      last_outage_end_ == kLongAgo ? kFlapWindow + kFlapWindow : now - last_outage_end_;
+  outage_period_ = kFlapWindow + kFlapWindow;
+  if (last_outage_end_ != kLongAgo) {
+    outage_period_ = now - last_outage_end_;
+    // What loses has runs of losses; what flaps carries nearly all between two outages.
+    const std::int64_t up = (heard_at_ - last_outage_end_ + limits.interval / 2) / limits.interval;
+    const std::uint64_t newest =
+        up < 62 ? (std::uint64_t{1} << (up < 0 ? 0 : up + 2)) - 1 : ~std::uint64_t{0};
+    const bool was_up = up >= kUpLeast && std::popcount(lost_ & newest) * 8 <= up;
+    if (outage_period_ <= kFlapWindow && was_up) flapping_ = true;
+  }
   last_outage_end_ = now;
-  if (outage_period_ <= kFlapWindow) flapping_ = true;
 }
 
 void LinkHealth::heard(Instant now, const Arrival& arrival, const LinkLimits& limits) {
@@ -76,8 +97,8 @@ void LinkHealth::count_missing(Instant now, const Arrival& arrival, const LinkLi
   if (follows_gap_ || arrival.is_excused) {
     lost_ <<= 1U;
   } else if (was_silent) {
-    lost_ = missing == 0 ? lost_ << 1U : lost_ << 2U | 2U;
-    end_outage(now);
+    lost_ <<= 1U;
+    end_outage(now, limits);
   } else if (missing >= 63) {
     lost_ = ~std::uint64_t{1};
   } else {
@@ -85,11 +106,17 @@ void LinkHealth::count_missing(Instant now, const Arrival& arrival, const LinkLi
     const std::uint64_t padded = arrival.padded_behind;
     if (padded > 0 && padded <= missing) lost_ &= ~(std::uint64_t{1} << padded);
   }
-  // Where messages overtake each other, what is missing may still come.
-  if (lost_ != 0 && !lossy_ && (late_ & kLast6) == 0) {
-    lossy_ = std::popcount(lost_ & kLast20) >= 5 || std::popcount(lost_) >= 10;
+  if (lossy_) {
+    if (std::popcount(lost_ & kLast32) <= 1) lossy_ = false;
+    return;
   }
-  if (lossy_ && std::popcount(lost_ & kLast32) <= 1) lossy_ = false;
+  // Only a loss can make it lossy. Where messages overtake each other, what is missing may still
+  // come.
+  if (missing == 0 || (late_ & kLast6) != 0 || !is_lossy_count(lost_)) return;
+  lossy_ = true;
+  // What loses between its outages had runs of losses, and no outages.
+  flapping_ = false;
+  last_outage_end_ = kLongAgo;
 }
 
 void LinkHealth::compare_times(Instant now, const Arrival& arrival, const LinkLimits& limits) {

@@ -10,6 +10,7 @@
 #include "node_impl.h"
 #include "vouch/host/vote_codec.h"
 #include "vouch/probe/codec.h"
+#include "vouch/probe/front_end_codec.h"
 
 namespace vouch::runtime {
 namespace {
@@ -37,9 +38,11 @@ const char* boot_name(BootMode boot) {
 
 std::vector<Transport::Peer> transport_peers(const NodeConfig& config) {
   std::vector<Transport::Peer> peers;
-  for (const PeerAddress& peer : config.peers) {
-    // The configuration is checked: every address parses.
-    peers.push_back({.id = peer.id, .endpoint = *parse_endpoint(peer.address)});
+  for (const auto* list : {&config.peers, &config.front_ends}) {
+    for (const PeerAddress& peer : *list) {
+      // The configuration is checked: every address parses.
+      peers.push_back({.id = peer.id, .endpoint = *parse_endpoint(peer.address)});
+    }
   }
   return peers;
 }
@@ -175,6 +178,15 @@ void Node::Impl::receive_one(const Transport::Received& received) {
   if (*std::get_if<DropReason>(&core) != DropReason::kType) {
     return dropped_.count(*std::get_if<DropReason>(&core));
   }
+  const Decoded<FrontEndMessage> front_end = decode_front_end(received.bytes, cluster_);
+  if (const auto* message = std::get_if<FrontEndMessage>(&front_end)) {
+    if (sender_of(*message).node != received.from) return dropped_.count(DropReason::kWrongSender);
+    replica_.handle_message(now, received.from, *message);
+    return drain(now);
+  }
+  if (*std::get_if<DropReason>(&front_end) != DropReason::kType) {
+    return dropped_.count(*std::get_if<DropReason>(&front_end));
+  }
   const Decoded<host::VoteMessage> vote = host::decode_vote(received.bytes, cluster_);
   if (const auto* reason = std::get_if<DropReason>(&vote)) return dropped_.count(*reason);
   const auto& message = *std::get_if<host::VoteMessage>(&vote);
@@ -201,7 +213,7 @@ void Node::Impl::drain(Instant now) {
   replica_.drain(now, [&](const auto& output) {
     using Output = std::decay_t<decltype(output)>;
     std::array<std::byte, kMaxDatagram> room;
-    if constexpr (std::is_same_v<Output, Send>) {
+    if constexpr (std::is_same_v<Output, Send> || std::is_same_v<Output, SendFrontEnd>) {
       send(output.to, std::span(room).first(encode(output.message, cluster_, room)));
     } else if constexpr (std::is_same_v<Output, host::SendVote>) {
       // A vote that could not be made durable must not leave.

@@ -11,6 +11,7 @@
 #include "address.h"
 #include "json_reader.h"
 #include "vouch/host/election_lint.h"
+#include "vouch/probe/front_end_message.h"
 
 namespace vouch::runtime {
 namespace {
@@ -41,42 +42,66 @@ std::vector<NodeId> nodes(JsonObject& object, const char* key) {
   return ids;
 }
 
+/// Where each node and front-end is, to tell them apart.
+using Places = std::vector<std::pair<Endpoint, NodeId>>;
+
+/// An entry of `peers` or `front_ends`: an id and an address that no other one has.
+std::optional<PeerAddress> read_place(JsonObject& entry, JsonProblem& problem,
+                                      const std::string& listen, Places& seen) {
+  PeerAddress place;
+  place.id = NodeId{static_cast<NodeId::rep>(entry.number("id", 1, kAnyNode))};
+  place.address = entry.text("address");
+  if (problem.found()) return std::nullopt;
+  const std::optional<Endpoint> at = parse_endpoint(place.address);
+  const std::string pointer = entry.pointer_to("address");
+  if (!at || at->port() == 0) {
+    problem.add(pointer, "must be IP:PORT or [IPv6]:PORT with a port in [1, 65535]", place.address);
+    return std::nullopt;
+  }
+  if (at->protocol() != seen.front().first.protocol()) {
+    problem.add(pointer, "must be of the address family of listen (" + listen + ")", place.address);
+  }
+  for (const auto& [endpoint, id] : seen) {
+    const std::string name = "node " + std::to_string(id.value());
+    if (id == place.id) {
+      problem.add(entry.pointer_to("id"), "must name each node once and not this one", id.value());
+    }
+    if (endpoint == *at) problem.add(pointer, "must differ from that of " + name, place.address);
+  }
+  seen.emplace_back(*at, place.id);
+  return place;
+}
+
+void read_front_ends(JsonObject& root, JsonProblem& problem, NodeConfig& config, Places& seen) {
+  std::vector<std::string> zones;
+  for (JsonObject& entry : root.objects("front_ends")) {
+    const std::string zone = entry.text("zone", "");
+    const std::optional<PeerAddress> place = read_place(entry, problem, config.listen, seen);
+    entry.finish();
+    if (!place || problem.found()) return;
+    const auto at = std::find(zones.begin(), zones.end(), zone);
+    const auto number = static_cast<std::uint16_t>(at - zones.begin());
+    if (at == zones.end()) zones.push_back(zone);
+    config.replica.monitor.front_ends.push_back({place->id, ZoneId{number}});
+    config.front_ends.push_back(*place);
+  }
+}
+
 void read_peers(JsonObject& root, JsonProblem& problem, NodeConfig& config) {
   const std::optional<Endpoint> own = parse_endpoint(config.listen);
   if (!own) {
     problem.add(root.pointer_to("listen"), "must be IP:PORT or [IPv6]:PORT", config.listen);
     return;
   }
-  std::vector<std::pair<Endpoint, NodeId>> seen = {{*own, config.replica.monitor.self}};
+  Places seen = {{*own, config.replica.monitor.self}};
   for (JsonObject& entry : root.objects("peers")) {
-    PeerAddress peer;
-    peer.id = NodeId{static_cast<NodeId::rep>(entry.number("id", 1, kAnyNode))};
-    peer.address = entry.text("address");
+    const std::optional<PeerAddress> peer = read_place(entry, problem, config.listen, seen);
     entry.finish();
-    if (problem.found()) return;
-    const std::optional<Endpoint> at = parse_endpoint(peer.address);
-    const std::string pointer = entry.pointer_to("address");
-    if (!at || at->port() == 0) {
-      problem.add(pointer, "must be IP:PORT or [IPv6]:PORT with a port in [1, 65535]",
-                  peer.address);
-      return;
-    }
-    if (at->protocol() != own->protocol()) {
-      problem.add(pointer, "must be of the address family of listen (" + config.listen + ")",
-                  peer.address);
-    }
-    for (const auto& [endpoint, id] : seen) {
-      const std::string name = "node " + std::to_string(id.value());
-      if (id == peer.id) {
-        problem.add(entry.pointer_to("id"), "must name each node once and not this one",
-                    id.value());
-      }
-      if (endpoint == *at) problem.add(pointer, "must differ from that of " + name, peer.address);
-    }
-    seen.emplace_back(*at, peer.id);
-    config.replica.monitor.peers.push_back(peer.id);
-    config.peers.push_back(std::move(peer));
+    if (!peer || problem.found()) return;
+    config.replica.monitor.peers.push_back(peer->id);
+    config.peers.push_back(*peer);
   }
+  read_front_ends(root, problem, config, seen);
 }
 
 /// Without "groups" all nodes are the voters of group 1.
@@ -149,6 +174,11 @@ void read_times(JsonObject& root, JsonProblem& problem, MonitorConfig& monitor) 
   monitor.hold_off = root.milliseconds("hold_off_ms", monitor.hold_off);
   monitor.stall_window = root.milliseconds("stall_window_ms", monitor.stall_window);
   monitor.transfer_cooldown = root.milliseconds("transfer_cooldown_ms", monitor.transfer_cooldown);
+  monitor.front_end_interval =
+      root.milliseconds("front_end_interval_ms", monitor.front_end_interval);
+  monitor.front_end_window = root.milliseconds("front_end_window_ms", monitor.front_end_window);
+  monitor.front_end_zones = static_cast<std::uint32_t>(
+      root.number("front_end_zones", 1, kMaxFrontEnds, monitor.front_end_zones));
   monitor.padded_every =
       static_cast<std::uint32_t>(root.number("padded_every", 0, 1000, monitor.padded_every));
   monitor.lease_mode = choice(root, "lease_mode", problem,
@@ -192,6 +222,8 @@ std::string with_pointer(const std::string& message) {
                                    "hold_off",
                                    "stall_window",
                                    "transfer_cooldown",
+                                   "front_end_interval",
+                                   "front_end_window",
                                    "detector/timeout",
                                    "detector/safety_margin",
                                    "detector/stddev_min",

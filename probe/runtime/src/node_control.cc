@@ -24,6 +24,19 @@ Ordered until_ms(Instant now, Instant at) {
   return to_ms(at - now);
 }
 
+/// Who is reached, and who does not reach whom by its own word.
+Ordered front_ends_status(const Monitor& monitor, Instant now) {
+  const FrontEndTable& table = monitor.front_ends();
+  Ordered list = Ordered::array();
+  for (std::size_t index = 0; index < table.list().size(); ++index) {
+    const NodeId lost = table.lost_leader(now, index);
+    list.push_back({{"front_end", table.list().id(index).value()},
+                    {"reached", (table.reached(now) >> index & 1U) != 0},
+                    {"lost_leader", lost.value()}});
+  }
+  return list;
+}
+
 }  // namespace
 
 ControlServer::Answer Node::Impl::answer(const std::string& request) {
@@ -115,6 +128,9 @@ std::string Node::Impl::answer_status(Instant now) const {
   status["groups"] = groups;
   Ordered peers = Ordered::array();
   for (const Transport::Peer& peer : transport_.peers()) {
+    if (monitor.front_ends().list().index_of(peer.id) != monitor.front_ends().list().size()) {
+      continue;  // A front-end: below.
+    }
     const PeerStatus p = monitor.peer(peer.id);
     peers.push_back({{"peer", peer.id.value()},
                      {"address", to_string(peer.endpoint)},
@@ -127,6 +143,7 @@ std::string Node::Impl::answer_status(Instant now) const {
                      {"drill_loss_per_million", peer.drill.loss_per_million}});
   }
   status["peers"] = peers;
+  if (!monitor.front_ends().empty()) status["front_ends"] = front_ends_status(monitor, now);
   const TransportCounters& t = transport_.counters();
   const MonitorCounters& m = monitor.counters();
   Ordered counters{{"datagrams_sent_total", t.datagrams_sent},
@@ -140,7 +157,11 @@ std::string Node::Impl::answer_status(Instant now) const {
                    {"stalls_total", m.stalls},
                    {"stale_heartbeats_total", m.dropped_stale_sequence},
                    {"stale_echoes_total", m.dropped_stale_echo},
-                   {"stale_answers_total", m.dropped_stale_answer}};
+                   {"stale_answers_total", m.dropped_stale_answer},
+                   {"front_end_probes_total", m.front_end_probes},
+                   {"unknown_front_ends_total", m.dropped_unknown_front_end},
+                   {"stale_front_ends_total", m.dropped_stale_front_end},
+                   {"front_end_floods_total", m.dropped_front_end_flood}};
   for (std::size_t i = 0; i < kDropReasonCount; ++i) {
     const auto reason = static_cast<DropReason>(i);
     counters["dropped_" + std::string(to_string(reason)) + "_total"] = dropped_[reason];

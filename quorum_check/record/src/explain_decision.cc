@@ -206,6 +206,16 @@ std::string answers_text(const Told& told) {
   return text + Tell::section("", told.tell.names(silent) + have + " not answered");
 }
 
+/// Whose answers come too late to bind; empty when nobody's do.
+std::string late_text(const Told& told) {
+  SlotSet late;
+  told.other_voters().for_each([&](Slot slot) {
+    if (told.tell.peer(slot).answers_late) late.insert(slot);
+  });
+  if (late.empty()) return "";
+  return ", and consents of " + told.tell.names(late) + " would be over when they are here";
+}
+
 /// Why `best` is better than this node.
 std::string rank_text(const Told& told) {
   const Candidacy& own = told.out.own;
@@ -215,7 +225,7 @@ std::string rank_text(const Told& told) {
   if (!own.may_lead) return told.self() + " is of no use as a leader now: slow, or its work hangs";
   if (!own.electable) {
     return told.self() + " reaches too few voters both ways whose logs are not longer (" +
-           counted(own.consenters, "voter") + ", itself included)";
+           counted(own.consenters, "voter") + ", itself included)" + late_text(told);
   }
   if (best.strikes != own.strikes) {
     return name + " has lost fewer leaderships lately (" + std::to_string(best.strikes) +
@@ -249,6 +259,7 @@ std::string obstacle_text(const Told& told, Slot slot) {
   text += known.reaches_quorum ? "reaches a quorum both ways" : "reaches no quorum both ways";
   if (known.reaches_quorum && known.may_lead && !known.electable) {
     text += ", but too few of those have a log that is not longer than its own";
+    if (is_self) text += late_text(told);
   }
   if (known.electable && !is_self) {
     text += !peer.is_heard ? ", but does not hear " + told.self()

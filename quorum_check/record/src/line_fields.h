@@ -45,6 +45,7 @@ void peer_fields(Io& io, T& peer) {
   io.flag("is_heard", peer.is_heard);
   io.flag("carries_large", peer.carries_large);
   io.flag("sick", peer.sick);
+  io.flag("answers_late", peer.answers_late);
   io.instant("suspect_at_ns", peer.suspect_at);
   io.object("candidacy", [&](auto& in) { candidacy_fields(in, peer.candidacy); });
 }

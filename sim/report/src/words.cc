@@ -248,6 +248,10 @@ std::string sentence(const sim::Engine& engine, sim::NodeIndex node, const sim::
     case sim::NoteKind::kDiagnosis:
       return diagnosis(note);
     case sim::NoteKind::kAdvice:
+      if (note.word == to_string(TransferReason::kFrontEnds)) {
+        return "advises to hand over to " + node_name(note.node) +
+               ": most front-ends do not reach it";
+      }
       return "advises to hand over to " + node_name(note.node) + ": it is " + spaced(note.word);
     case sim::NoteKind::kOther:
       return other(engine, node, note);

@@ -69,9 +69,28 @@ std::vector<sim::NodeIndex> read_endpoints(const Value& list, const std::string&
   return endpoints;
 }
 
+/// Makes every client a front-end that the replicas know. Its zone is the first that names it; the
+/// others are a zone of their own.
+std::vector<FrontEndConfig> front_ends_of(const ClientNames& names) {
+  std::vector<FrontEndConfig> front_ends;
+  for (std::size_t client = 0; client < names.count; ++client) {
+    std::uint16_t zone = 0;
+    for (std::size_t i = names.zones.size(); i-- > 0;) {
+      const std::vector<std::size_t>& members = names.zones[i].second;
+      const bool is_in = std::find(members.begin(), members.end(), client) != members.end();
+      if (is_in) zone = static_cast<std::uint16_t>(i + 1);
+    }
+    const auto id = static_cast<NodeId::rep>(sim::kFirstClient + client + 1);
+    front_ends.push_back({NodeId{id}, ZoneId{zone}});
+  }
+  return front_ends;
+}
+
 }  // namespace
 
-ClientNames read_clients(const Value* object, sim::Plan& plan, ErrorSink& errors) {
+ClientNames read_clients(const Value* object, sim::Plan& plan, MonitorConfig& vouch,
+                         ErrorSink& errors) {
+  bool observe = false;
   sim::ClientPlan& clients = plan.clients;
   clients.count = kDefaultCount;
   ClientNames names;
@@ -94,9 +113,18 @@ ClientNames read_clients(const Value* object, sim::Plan& plan, ErrorSink& errors
         names.zones.emplace_back(zone, read_numbers(list, path, clients.count, errors));
       }
     }
+    observe = fields.optional_boolean("observe").value_or(false);
+    if (const Value* const list = fields.optional_array("liars")) {
+      for (const std::size_t liar :
+           read_numbers(*list, fields.name("liars"), clients.count, errors)) {
+        clients.liars |= std::uint64_t{1} << liar;
+      }
+      if (!observe) errors.report(list->line, fields.name("liars"), "needs observe: true");
+    }
     fields.finish();
   }
   names.count = clients.count;
+  if (observe) vouch.front_ends = front_ends_of(names);
   if (clients.endpoints.empty()) {
     for (std::size_t i = 0; i < clients.count; ++i) {
       clients.endpoints.push_back(

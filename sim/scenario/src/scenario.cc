@@ -314,7 +314,8 @@ Scenario read_variant(const Value& document, ErrorSink& errors) {
   }
   ClientNames clients;
   if (!errors.failed()) {
-    clients = read_clients(fields.optional_object("clients"), scenario.plan, errors);
+    clients = read_clients(fields.optional_object("clients"), scenario.plan,
+                           scenario.settings.vouch, errors);
   }
   const Value* const events = fields.array("events");
   if (events != nullptr && !errors.failed()) {
@@ -404,7 +405,11 @@ sim::RunOptions run_options(const Scenario& scenario, std::string_view policy, s
   options.seed = seed;
   options.liveness_bound =
       scenario.liveness_bound.value_or(sim::liveness_bound(scenario.settings.vouch));
-  if (sim::is_vouch(policy)) options.consent_limit = sim::consent_limit(scenario.settings.vouch);
+  if (!sim::is_vouch(policy)) return options;
+  options.consent_limit = sim::consent_limit(scenario.settings.vouch);
+  if (scenario.settings.work.follows_advice) {
+    options.advice_memory = sim::advice_memory(scenario.settings.vouch);
+  }
   return options;
 }
 

@@ -8,6 +8,7 @@
 
 #include "vouch/detector/ids.h"
 #include "vouch/detector/time.h"
+#include "vouch/probe/front_end_message.h"
 #include "vouch/probe/message.h"
 
 namespace vouch {
@@ -71,6 +72,12 @@ struct Send {
   template <typename M>
   Send(NodeId node, const M& m) : to(node), message(std::in_place_type<M>, m) {}
   Send(NodeId node, const Message& m) : to(node), message(m) {}
+};
+
+/// Deliver `message` to the front-end or the replica `to`, now or never.
+struct SendFrontEnd {
+  NodeId to{};
+  FrontEndMessage message{};
 };
 
 /// Begin an election at a term above `after`. Comes only when a quorum consented in this round.
@@ -200,7 +207,7 @@ enum class TransferReason : std::uint8_t {
   kLossy,      ///< Most of the leader's links lose messages.
   kSlow,       ///< Most of them have become slow.
   kSick,       ///< The leader's own timers have been late for long.
-  kFrontEnds,  ///< Most front-ends of several zones do not reach it. Reserved: none report yet.
+  kFrontEnds,  ///< Most front-ends of several zones have not reached it for long.
 };
 
 /// This node leads, and `to` would do it better: it is electable, no follower has a longer log, and
@@ -215,7 +222,7 @@ struct TransferAdvice {
 
 /// Everything that a Monitor wants done, in the order in which it comes out.
 using Action = std::variant<Send, Campaign, StandDown, Vouched, LeaderChanged, PeerChanged,
-                            Decision, SuppressAlert, Diagnosis, TransferAdvice>;
+                            Decision, SuppressAlert, Diagnosis, TransferAdvice, SendFrontEnd>;
 
 static_assert(std::is_trivially_copyable_v<Action>);
 

@@ -18,6 +18,7 @@ struct PeerFacts {
   bool is_heard = false;          ///< Its echoes prove that it hears this node.
   bool carries_large = false;     ///< Big messages reach it, as far as this node knows.
   bool sick = false;              ///< It says that it is itself slow.
+  bool answers_late = false;      ///< What it answers comes when no consent can bind any more.
   Candidacy candidacy{};          ///< As it said last.
   Instant suspect_at = kLongAgo;  ///< Its freshness point. For the record only: no rule reads it.
 
@@ -25,6 +26,7 @@ struct PeerFacts {
   [[nodiscard]] bool two_way() const { return trusted && is_heard; }
   [[nodiscard]] bool takes_large() const { return carries_large; }
   [[nodiscard]] bool is_sick() const { return sick; }
+  [[nodiscard]] bool is_late() const { return answers_late; }
 };
 
 /// What a node brings to its own candidacy, before it looks at its peers.
@@ -77,7 +79,10 @@ struct LastWord {
   return a_rank < b_rank;
 }
 
-/// A node's own candidacy. `peer(slot)` yields PeerFacts or something that answers like it: the
+/// A node's own candidacy. Consenters are those reached voters whose logs are not longer and whose
+/// consents would come back in time: a candidate behind a delay longer than the longest hold never
+/// collects a quorum of them, and would keep all others from an election by asking for ever.
+/// `peer(slot)` yields PeerFacts or something that answers like it: the
 /// running core looks at its peers in place, a replay at what was recorded, by the same code.
 template <typename PeerOf>
 [[nodiscard]] Candidacy candidacy_of(const OwnFacts& own, Instant now, const Voters& voters,
@@ -95,7 +100,7 @@ template <typename PeerOf>
     const auto& facts = peer(slot);
     if (!facts.two_way() || !facts.takes_large()) return;
     reached.insert(slot);
-    if (facts.is_sick() || facts.candidacy.log > own.log) return;
+    if (facts.is_sick() || facts.is_late() || facts.candidacy.log > own.log) return;
     consenters.insert(slot);
   });
   result.consenters = static_cast<std::uint8_t>(consenters.size());

@@ -36,6 +36,15 @@ struct GroupConfig {
   Term term{};                       ///< Newest term that the host knows from its own storage.
 };
 
+/// Where front-ends stand: what breaks a path to one front-end often breaks those of its zone.
+using ZoneId = Strong<struct ZoneIdTag, std::uint16_t>;
+
+/// A front-end that may speak to this node. Its zone is what the operator says, not what it claims.
+struct FrontEndConfig {
+  NodeId id{};    ///< Not 0, and no node of the roster.
+  ZoneId zone{};  ///< Any numbers.
+};
+
 /// How the nodes of a cluster tell each other what they say about groups. One cluster, one way.
 enum class ClaimMode : std::uint8_t {
   kAuto,    ///< kInline if this node's groups and peers fit, else kDigest. Default.
@@ -169,6 +178,24 @@ struct MonitorConfig {
 
   /// Not with ClaimMode::kDigest.
   RelayMode relay = RelayMode::kOff;
+
+  /// Front-ends that may ask and report (docs/FRONT_ENDS.md), each once, the same on all nodes; at
+  /// most kMaxFrontEnds. Others are not listened to. Nothing that they say counts for a quorum, a
+  /// lease or evidence.
+  std::vector<FrontEndConfig> front_ends;
+
+  /// How often a front-end speaks at the least (FrontEndObserverConfig::probe_interval). What one
+  /// has said ages out after 3.5 of these. In [1 ms, 1 h].
+  Duration front_end_interval = std::chrono::milliseconds(500);
+
+  /// For so long, without a break, most front-ends of enough zones must have reported that they do
+  /// not reach the leader before it is advised to hand over. Zero: never. In [0, 24 h].
+  Duration front_end_window = std::chrono::seconds(3);
+
+  /// In so many zones at the least most front-ends must have lost the leader, and always in more
+  /// than half of all zones. In [1, kMaxFrontEnds]; with 1 a single zone that is all there is can
+  /// move it.
+  std::uint32_t front_end_zones = 2;
 
   LeaseMode lease_mode = LeaseMode::kRefuse;
   BootMode boot = BootMode::kRestarted;

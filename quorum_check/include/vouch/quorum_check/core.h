@@ -35,11 +35,15 @@ struct MonitorCounters {
   std::uint64_t dropped_stale_sequence = 0;   ///< Duplicated or overtaken heartbeat.
   std::uint64_t dropped_stale_echo = 0;       ///< Failed the echo-age gate: refreshed nothing.
   std::uint64_t dropped_unknown_group = 0;
-  std::uint64_t dropped_stale_answer = 0;  ///< Not this round, subject, attempt or term.
-  std::uint64_t dropped_bad_field = 0;     ///< A field outside its range.
-  std::uint64_t clock_backwards = 0;       ///< `now` went back; clamped.
-  std::uint64_t stalls = 0;                ///< Own pauses noticed.
-  std::uint64_t batches_sent = 0;          ///< Datagrams about groups (kDigest).
+  std::uint64_t dropped_stale_answer = 0;       ///< Not this round, subject, attempt or term.
+  std::uint64_t dropped_bad_field = 0;          ///< A field outside its range.
+  std::uint64_t front_end_probes = 0;           ///< Taken and answered.
+  std::uint64_t dropped_unknown_front_end = 0;  ///< Not configured, or not who the transport says.
+  std::uint64_t dropped_stale_front_end = 0;    ///< Probe or tally: overtaken, or another list.
+  std::uint64_t dropped_front_end_flood = 0;    ///< More probes than a front-end may send.
+  std::uint64_t clock_backwards = 0;            ///< `now` went back; clamped.
+  std::uint64_t stalls = 0;                     ///< Own pauses noticed.
+  std::uint64_t batches_sent = 0;               ///< Datagrams about groups (kDigest).
   std::uint64_t batches_received = 0;
   std::uint64_t dropped_no_room = 0;  ///< Found no room within GroupLimits: comes later, or never.
   std::uint64_t resyncs = 0;          ///< A peer's statements were found to differ: begun anew.
@@ -68,6 +72,7 @@ struct Peer {
   Instant large_echoed = kLongAgo;   ///< Our newest padded sending that it has echoed.
   Instant echoed = kLongAgo;         ///< Our newest sending that it has proved to have received.
   Instant support_until = kLongAgo;  ///< Its promise to this node, counted from our sending.
+  Instant late_until = kLongAgo;     ///< Its answers come too late to bind, as far as known.
   Duration round_trip{};             ///< Smoothed; includes its wait for its next heartbeat.
 };
 
@@ -191,6 +196,18 @@ struct Core {
     return now - peer.large_echoed <= std::max(period * 7 / 2 + 2 * peer.round_trip, config.lease);
   }
 
+  /// A consent of `peer` would be over before it is here. One late answer counts for a lease: as
+  /// long as the consents take to run out that were given meanwhile, and as long again for others
+  /// to be elected, whom an earlier return would hold off.
+  [[nodiscard]] bool answers_late(const Peer& peer) const { return now < peer.late_until; }
+
+  /// An answer of `peer` took `round_trip`. Who was stalled itself, or answers that it was,
+  /// measures that stall and not the way.
+  void note_answer(Peer& peer, Duration round_trip, bool is_peer_sick) const {
+    if (is_peer_sick || sick() || round_trip < shrink(config.consent_hold_max())) return;
+    peer.late_until = saturating_add(now, config.lease);
+  }
+
   /// This node hears the peer and the peer hears this node, as of now.
   [[nodiscard]] bool two_way(PeerIndex index) const {
     const Peer& peer = peers[index];
@@ -208,6 +225,7 @@ struct LivePeer {
   [[nodiscard]] bool two_way() const { return core.two_way(index); }
   [[nodiscard]] bool takes_large() const { return core.carries_large(core.peers[index]); }
   [[nodiscard]] bool is_sick() const { return core.peers[index].sick; }
+  [[nodiscard]] bool is_late() const { return core.answers_late(core.peers[index]); }
 };
 
 }  // namespace vouch

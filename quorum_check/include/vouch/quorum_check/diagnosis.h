@@ -22,6 +22,8 @@ struct Finding {
   NodeMask others = 0;        ///< Whom it concerns besides.
   NodeMask witnesses = 0;     ///< Whose rows say so.
   std::uint16_t lost_per_mille = 0;
+  /// Of a lossy node: how clearly its links lose more than others (clarity(), in bits).
+  std::uint16_t clarity = 0;
 
   static constexpr std::uint8_t kNone = 0xff;
 
@@ -45,6 +47,7 @@ struct Findings {
   std::array<Finding, kMax> list{};
   std::size_t count = 0;
   bool judges_others = true;  ///< False: only this node's own state was read.
+  NodeMask fresh = 0xffff;    ///< MatrixView::fresh.
 };
 
 /// Reads the matrix: names what is broken, and blames one end of a link, the one with more
@@ -57,11 +60,12 @@ struct Findings {
 ///
 /// A finding must stand for some readings in a row before it is raised, and be absent for some
 /// before it is cleared: links fail and heal a little apart, and what holds for
-/// a moment only would name the wrong one. Not thread-safe: give it one owner.
+/// a moment only would name the wrong one. A reading counts only if a witness has spoken since the
+/// last one: what was heard once is not heard again by waiting. Not thread-safe: give it one owner.
 class Diagnoser {
  public:
-  /// Readings that raise a finding of this kind. One reading comes with each heartbeat interval.
-  [[nodiscard]] static std::uint8_t raise_after(DiagnosisKind kind);
+  /// Readings that raise a finding. One reading comes with each heartbeat interval.
+  [[nodiscard]] static std::uint8_t raise_after(const Finding& finding);
   /// Readings without it that clear one of this kind.
   [[nodiscard]] static std::uint8_t clear_after(DiagnosisKind kind);
 
@@ -78,7 +82,7 @@ class Diagnoser {
     for (std::size_t i = 0; i < count_; ++i) {
       Entry& entry = entries_[i];
       if (entry.is_raised || entry.absent > 0) continue;
-      if (entry.seen < raise_after(entry.finding.kind)) continue;
+      if (entry.seen < raise_after(entry.finding)) continue;
       entry.is_raised = true;
       push(describe(now, matrix, entry, DiagnosisChange::kRaised));
     }

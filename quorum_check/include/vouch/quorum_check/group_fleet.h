@@ -74,8 +74,9 @@ class GroupFleet {
   [[nodiscard]] bool knows(GroupId id) const { return table_.find(id) != kNoGroup; }
   /// The group as of now. Costs a copy of some kilobytes.
   [[nodiscard]] GroupWatch watch(const Core& core, GroupId id) const;
-  /// When this node's quorum lease ends; kLongAgo when it does not lead.
-  [[nodiscard]] Instant lease_until(const Core& core, GroupId id) const;
+  /// The same as of the GroupWatch, for an idle group without a copy.
+  [[nodiscard]] bool lease_held(const Core& core, GroupId id, Instant now) const;
+  [[nodiscard]] Instant guard(const Core& core, GroupId id, Term term) const;
   [[nodiscard]] Instant promised_until(const Core& core) const;
   [[nodiscard]] std::size_t bytes_per_idle_group() const { return table_.bytes(); }
   [[nodiscard]] std::uint32_t active() const {

@@ -162,9 +162,13 @@ class GroupWatch {
   [[nodiscard]] bool lease_held(Instant now) const {
     return leads_ && now >= lease_from_ && now < lease_until_;
   }
+  [[nodiscard]] bool leads() const { return leads_; }
   [[nodiscard]] Instant guard(Term term) const { return term == term_ ? lease_until_ : kLongAgo; }
   [[nodiscard]] Instant promised_until() const;
   [[nodiscard]] GroupStatus status(const Core& core, Instant now) const;
+
+  /// Whom this node knows to lead, how far it reaches it, and for how long it can prove its lease.
+  [[nodiscard]] LeaderKnown leader_known(const Core& core) const;
 
  private:
   /// The newest word of a peer on this group.

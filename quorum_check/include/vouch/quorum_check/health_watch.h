@@ -54,11 +54,13 @@ class HealthWatch {
     if (index < links_.size()) links_[index].loses_large = !carries;
   }
 
-  /// Why this node had better not lead, by what is raised: its own links or timers are bad.
-  [[nodiscard]] std::optional<TransferReason> own_trouble(Instant now) const;
+  /// Why this node had better not lead, by what is raised: its own links or timers are bad. For
+  /// loss only while somebody else has clearly better links (docs/DIAGNOSIS.md has the limits).
+  [[nodiscard]] std::optional<TransferReason> own_trouble() const;
 
-  /// Who had better not lead either: to blame for something that is raised.
-  [[nodiscard]] NodeMask unfit() const;
+  /// Who had better not lead either: to blame for something that is raised, or for loss not clearly
+  /// better off.
+  [[nodiscard]] NodeMask unfit(TransferReason reason) const;
 
   /// Writes what is known of links into a heartbeat whose reports name their peers already.
   void fill(Heartbeat& heartbeat) const { matrix_.fill(heartbeat); }
@@ -70,8 +72,9 @@ class HealthWatch {
     measure(now, is_sick, is_stuck);
     if (now < reads_from_) return;
     if (!matrix_.is_troubled() && diagnoser_.is_idle()) return;
-    const Findings findings = read_matrix(matrix_.view());
-    diagnoser_.update(now, matrix_, findings, push);
+    const MatrixView view = matrix_.view(now - kFresh * limits_.interval / 4);
+    diagnoser_.update(now, matrix_, read_matrix(view), push);
+    weigh_loss(view);
   }
 
  private:
@@ -82,15 +85,22 @@ class HealthWatch {
     bool loses_large = false;
   };
 
+  /// What was heard within so many quarters of an interval has been said since the last reading.
+  static constexpr std::int64_t kFresh = 5;
+
   void measure(Instant now, bool is_sick, bool is_stuck);
+  [[nodiscard]] const Finding* own_loss() const;
+  void weigh_loss(const MatrixView& view);
 
   LinkLimits limits_;
   ReachMatrix matrix_;
   std::vector<Link> links_;  ///< By index of the matrix; this node's own is unused.
   Diagnoser diagnoser_{};
   Instant limps_until_ = kLongAgo;
-  std::uint8_t sick_ticks_ = 0;  ///< Intervals in a row in which this node's own timers were late.
-  Instant reads_from_{};         ///< Who starts has heard nobody yet.
+  std::uint8_t sick_ticks_ = 0;   ///< Intervals in a row in which this node's own timers were late.
+  std::uint8_t lossy_ticks_ = 0;  ///< Intervals in a row in which a commit would lose too much.
+  NodeMask better_ = 0;           ///< Where a commit would lose clearly less than here.
+  Instant reads_from_{};          ///< Who starts has heard nobody yet.
 };
 
 }  // namespace vouch

@@ -7,11 +7,13 @@
 #include "vouch/detector/result.h"
 #include "vouch/detector/rng.h"
 #include "vouch/detector/time.h"
+#include "vouch/probe/front_end_message.h"
 #include "vouch/probe/message.h"
 #include "vouch/quorum_check/action.h"
 #include "vouch/quorum_check/config.h"
 #include "vouch/quorum_check/core.h"
 #include "vouch/quorum_check/event.h"
+#include "vouch/quorum_check/front_end_table.h"
 #include "vouch/quorum_check/group_fleet.h"
 #include "vouch/quorum_check/group_watch.h"
 #include "vouch/quorum_check/health_watch.h"
@@ -42,6 +44,9 @@ class Monitor {
   /// A message that the transport delivered from `from`. Anything may be in it: what does not fit
   /// is dropped and counted.
   void handle_message(Instant now, NodeId from, const Message& message);
+
+  /// The same of a front-end, or of a peer about front-ends (docs/FRONT_ENDS.md).
+  void handle_message(Instant now, NodeId from, const FrontEndMessage& message);
 
   /// Time has passed. Calling it early or often is harmless.
   void handle_timeout(Instant now);
@@ -99,6 +104,8 @@ class Monitor {
 
   /// Links, the matrix of everybody's reports, and what is diagnosed now.
   [[nodiscard]] const HealthWatch& health() const { return health_; }
+  /// What front-ends report, and what is diagnosed of their paths.
+  [[nodiscard]] const FrontEndTable& front_ends() const { return front_ends_; }
   [[nodiscard]] const MonitorCounters& counters() const;
   [[nodiscard]] const MonitorConfig& config() const;
 
@@ -129,6 +136,11 @@ class Monitor {
   void hear_links(const NodeHeartbeat& heartbeat, Duration round_trip);
   void check_links();
   void advise(TransferReason reason);
+  void advise(TransferReason reason, SlotSet unfit);
+  [[nodiscard]] LeaderKnown leader_known(GroupId group) const;
+  void handle_front_end(NodeId from, const FrontEndProbe& probe);
+  void handle_front_end(NodeId from, const FrontEndTally& tally);
+  void check_front_ends();
   [[nodiscard]] PeerReport report_on(PeerIndex index) const;
   [[nodiscard]] bool must_answer(const Peer& peer, const Heartbeat& heartbeat) const;
   [[nodiscard]] bool must_answer(const Peer& peer, const NodeHeartbeat& heartbeat) const;
@@ -173,6 +185,7 @@ class Monitor {
 
   Core core_;
   HealthWatch health_;
+  FrontEndTable front_ends_;
   std::array<PeerIndex, kMaxMatrixNodes> matrix_at_{};  ///< Who the nodes of its matrix are.
   std::vector<GroupWatch> groups_;                      ///< ClaimMode::kInline,
   std::optional<GroupFleet> fleet_;                     ///< or kDigest.

@@ -57,7 +57,11 @@ struct MatrixView {
   NodeMask limps = 0;    ///< Say of themselves that they were slow a moment ago.
   NodeMask stuck = 0;    ///< Say of themselves that their work does not move.
   NodeMask exited = 0;   ///< Somebody knows that their process has ended.
+  /// Who has spoken since the last reading, or whose teller has; this node included.
+  NodeMask fresh = 0xffff;
   std::array<NodeMask, kMaxMatrixNodes> silent{};
+  std::array<NodeMask, kMaxMatrixNodes>
+      just_silent{};  ///< So short that it may be a run of losses.
   std::array<NodeMask, kMaxMatrixNodes> lossy{};
   std::array<NodeMask, kMaxMatrixNodes> maybe_lossy{};  ///< At least two of the last 32 lost.
   std::array<NodeMask, kMaxMatrixNodes> flapping{};
@@ -102,10 +106,11 @@ class ReachMatrix {
   /// Writes this node's row and what it passes on of others into the reports of `heartbeat`.
   void fill(Heartbeat& heartbeat) const;
 
-  /// Whether anything at all is out of order: there is something to read.
+  /// Whether anything at all is out of order, or enough was lost: there is something to read.
   [[nodiscard]] bool is_troubled() const;
 
-  [[nodiscard]] MatrixView view() const;
+  /// `since`: what was heard after that is fresh.
+  [[nodiscard]] MatrixView view(Instant since) const;
 
   /// The cell of observer and subject (not the same), as of `now`.
   [[nodiscard]] MatrixCell cell(std::size_t observer, std::size_t subject, Instant now) const;
@@ -133,7 +138,8 @@ class ReachMatrix {
     bool stuck = false;
     bool is_troubled = false;
     std::uint8_t count = 0;
-    NodeMask silent = 0;  ///< Who it does not hear, by index here.
+    std::uint16_t lost = 0;  ///< Heartbeats, on links that lost more than one of 32.
+    NodeMask silent = 0;     ///< Who it does not hear, by index here.
     std::array<PeerReport, kMaxMatrixNodes - 1> reports{};
   };
 

@@ -5,6 +5,7 @@
 
 #include "vouch/detector/ids.h"
 #include "vouch/detector/time.h"
+#include "vouch/probe/front_end_message.h"
 #include "vouch/probe/message.h"
 #include "vouch/quorum_check/action.h"
 
@@ -33,6 +34,15 @@ struct GroupStatus {
   NodeId relayer{};  ///< Who passes on the heartbeats of a leader that is not heard, or kNobody.
   Candidacy candidacy{};  ///< Of this node.
   Verdict verdict{};      ///< Newest decision of this node; kTrust before the first.
+};
+
+/// What a node can tell a front-end of a group's leader, first-hand.
+struct LeaderKnown {
+  Term term{};
+  NodeId leader{};
+  LeaderView view{};
+  Duration lease{};  ///< How long its quorum lease is proved to run.
+  Duration age{};    ///< Since what the proof was made from.
 };
 
 /// What the groups of a Monitor use of GroupLimits (ClaimMode::kDigest; all zero inline).

@@ -29,7 +29,7 @@ struct AdviceGiven {
   std::string_view reason{};
 };
 
-/// The name of a node in a simulation: its index.
+/// The name of a node in a simulation: its index, or of a client as links name it (c0).
 [[nodiscard]] std::string index_name(NodeId node);
 
 /// Keeps what the replicas diagnose and advise during a run. What a node had raised ends with its

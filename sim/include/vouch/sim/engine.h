@@ -3,8 +3,12 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <new>
+#include <optional>
+#include <type_traits>
 #include <vector>
 
+#include "vouch/detector/assert.h"
 #include "vouch/detector/rng.h"
 #include "vouch/detector/time.h"
 #include "vouch/sim/event_heap.h"
@@ -37,6 +41,22 @@ enum class Disk : std::uint8_t { kKept, kLost };
 enum class Watch : std::uint8_t {
   kAll,
   kReplicas,  ///< All but single messages, which are most of what happens.
+};
+
+class Engine;
+
+/// Who is on the network besides the replicas: ends of links that are no nodes of the engine.
+class Outside {
+ public:
+  /// How long a message that is sent now takes from one end to the other, one of which is outside;
+  /// nothing: it is lost.
+  virtual std::optional<Duration> carries(NodeIndex from, NodeIndex to) = 0;
+
+  /// A message has arrived at `to`, which is outside. `payload` is valid during the call only.
+  virtual void arrived(Engine& engine, NodeIndex from, NodeIndex to, const Payload& payload) = 0;
+
+ protected:
+  ~Outside() = default;
 };
 
 /// What has happened since the start.
@@ -76,11 +96,25 @@ class Engine {
     if (watch == Watch::kAll) message_observers_.push_back(&observer);
   }
 
+  /// Who is outside, before `start`. It must outlive the engine.
+  void connect(Outside& outside) { outside_ = &outside; }
+
+  /// A message from `from`, which is outside, reaches the node `to` at `arrives`.
+  template <typename M>
+  void post(NodeIndex from, NodeIndex to, TrueTime arrives, const M& message) {
+    static_assert(std::is_trivially_copyable_v<M> && alignof(M) <= 64);
+    VOUCH_ASSERT(to < nodes_.size() && from >= nodes_.size() && arrives >= now_);
+    const MessagePool::Number number = take_slot(from, to, sizeof(M));
+    ::new (pool_.bytes(number)) M(message);
+    heap_.push(arrives, kFirstMessage + number);
+  }
+
   /// Starts all replicas at time 0, in the order of their indices.
   void start();
 
   /// Handles every event before `end`; then it is `end`. Events at `end` come after the faults that
-  /// the caller applies there.
+  /// the caller applies there. Ends early, after the event, when a message has reached somebody
+  /// outside, who may want to act sooner now.
   void run_until(TrueTime end);
 
   /// Does what `fault` says, by one of the following.
@@ -129,6 +163,9 @@ class Engine {
   [[nodiscard]] const LocalClock& clock(NodeIndex index) const { return nodes_[index].clock; }
   [[nodiscard]] Instant local_now(NodeIndex index) const { return nodes_[index].clock.local(now_); }
   [[nodiscard]] ReplicaStatus status(NodeIndex index) const;
+  [[nodiscard]] LogPosition work_log(NodeIndex index) const {
+    return nodes_[index].replica->work_log();
+  }
   [[nodiscard]] const Replica& replica(NodeIndex index) const { return *nodes_[index].replica; }
   [[nodiscard]] const Protocol& protocol() const { return protocol_; }
   [[nodiscard]] const Links& links() const { return links_; }
@@ -177,6 +214,9 @@ class Engine {
 
   void handle_timer(NodeIndex index, TrueTime at);
   void handle_arrival(MessagePool::Number number);
+  void arrive_outside(MessagePool::Number number);
+  void* begin_send_outside(NodeIndex from, NodeIndex to, std::size_t size);
+  [[nodiscard]] MessagePool::Number take_slot(NodeIndex from, NodeIndex to, std::size_t size);
   void deliver(MessagePool::Number number);
   void fire(NodeIndex index);
   void stepped(NodeIndex index, Instant timeout);
@@ -218,6 +258,8 @@ class Engine {
   Rng notice_rng_;
   NodeIndex resolved_ = 0;  ///< Whom kTheLeader meant the last time.
   TrueTime now_{};
+  TrueTime run_end_{};  ///< Of run_until.
+  Outside* outside_ = nullptr;
   MessagePool::Number sending_ = 0;  ///< Between begin_send and end_send.
   Fate sending_fate_ = Fate::kSent;
   bool sending_has_model_ = false;

@@ -19,6 +19,7 @@ struct GroupClusterOptions {
   /// Not 0: only these first so many nodes share groups, and each group has node 1 among its
   /// voters. The others of the roster are there, but run no process.
   std::uint32_t around_first = 0;
+  bool first_leads = false;  ///< Only node 1 may lead, until `make_eligible`.
   std::uint64_t seed = 1;
   Duration delay = std::chrono::microseconds(300);   ///< Of each message, plus up to
   Duration jitter = std::chrono::microseconds(400);  ///< this.
@@ -66,6 +67,8 @@ class GroupCluster {
   void heal(NodeId from, NodeId to) { set_cut(from, to, false); }
   void set_loss(std::uint32_t per_million) { options_.loss_per_million = per_million; }
   void tell(NodeId node, const LocalEvent& event);
+  /// From now on every voter may lead.
+  void make_eligible();
 
   [[nodiscard]] Instant now() const { return now_; }
   [[nodiscard]] std::uint32_t groups() const { return options_.groups; }

@@ -16,8 +16,10 @@ namespace vouch::sim {
 enum class Situation : std::uint8_t {
   kKept,  ///< A settled leader keeps its two-way majority: nothing may happen (L1; after a heal
           ///< L6).
-  kRecoverable,  ///< It does not, but some node has one: a stable leader, soon (L2).
-  kHopeless,     ///< No node has one: no leader, and quiet (L3).
+  kRecoverable,  ///< It does not, but some node could win one: a stable leader, soon (L2).
+  /// No node has one, or all that have one lack the log of those they reach (a constrained
+  /// election): no leader, and quiet (L3).
+  kHopeless,
 };
 
 /// One period without a fault, judged by the directed graph of its links.
@@ -42,8 +44,11 @@ struct Period {
 };
 
 /// Judges every period without faults that is long enough by L1-L3 and L6, and reports what breaks
-/// them to the Checker. Links that lose some messages, links with a LinkModel, and slow, flooded or
-/// stalled nodes make a period unfit for judgement: what they do to times is up to chance.
+/// them to the Checker. A leader that hands over, because it is advised to for what its links lost
+/// before the period began, begins a new one: it cannot know yet that they are healed, and what
+/// follows must be one election, and soon. Links that lose some messages, links with a LinkModel,
+/// and slow, flooded or stalled nodes make a period unfit for judgement: what they do to times is
+/// up to chance.
 ///
 /// Watches beside `measures`, which must be added to the engine before it. Call `finish` at the
 /// end. Not thread-safe: give it one owner.
@@ -51,8 +56,10 @@ class Liveness final : public Observer {
  public:
   /// `bound`: how soon a leader must stand (lease, two confirmation rounds, two votes). A period
   /// shorter than twice this is not judged, and what follows it is not taken as settled.
-  Liveness(Measures& measures, Checker& checker, Duration bound)
-      : measures_(measures), checker_(checker), bound_(bound) {}
+  /// `advice_memory`: for how long what was sick or lost messages by chance may still make a leader
+  /// hand over (RunOptions).
+  Liveness(Measures& measures, Checker& checker, Duration bound, Duration advice_memory = {})
+      : measures_(measures), checker_(checker), bound_(bound), advice_memory_(advice_memory) {}
 
   void noted(const Engine& engine, NodeIndex node, const Note& note) override;
   void faulted(const Engine& engine, const Fault& fault) override;
@@ -67,16 +74,19 @@ class Liveness final : public Observer {
  private:
   void open(const Engine& engine);
   void close(const Engine& engine);
-  void report(const Engine& engine, const Period& period);
+  void report(const Period& period, NodeSet could_lead);
 
   Measures& measures_;
   Checker& checker_;
   Duration bound_;
+  Duration advice_memory_;
+  TrueTime troubled_until_{};  ///< The end of the newest period in which things went by chance.
   Period period_{};
+  Reachability reachability_{};  ///< Throughout the period.
   bool is_open_ = false;
   TrueTime last_election_{};  ///< The newest one of this period; meaningful when it has one.
   bool is_troubled_ = false;  ///< A node or a link is sick: work may stand still.
-  bool is_fit_ = false;       ///< Nothing goes wrong by chance.
+  bool is_fit_ = true;        ///< Nothing goes wrong by chance.
   bool was_settled_ = false;  ///< A stable leader stood when the period began.
   std::vector<Period> periods_;
 };

@@ -53,6 +53,10 @@ struct PolicySettings {
 /// allows, on a clock as slow as the drift bound allows.
 [[nodiscard]] Duration consent_limit(const MonitorConfig& config);
 
+/// How long vouch may still hand over for links or nodes that are well again: until all numbers of
+/// heartbeats that count for loss are newer, and a finding that stood then is taken back.
+[[nodiscard]] Duration advice_memory(const MonitorConfig& config);
+
 /// How soon a leader must stand where one can (L2): one promise, two confirmation rounds and two
 /// votes, each of which waits for a heartbeat at the most.
 [[nodiscard]] Duration liveness_bound(const MonitorConfig& config);

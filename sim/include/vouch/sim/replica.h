@@ -22,6 +22,8 @@ struct Diagnosis;
 namespace vouch::sim {
 
 class Engine;
+class FrontEnd;
+struct FrontEndOptions;
 
 /// What a replica is for its group at the moment, as far as it knows.
 enum class Role : std::uint8_t { kFollower, kCandidate, kLeader };
@@ -177,6 +179,10 @@ class Replica {
   virtual Instant handle_timeout(Context& context) = 0;
   [[nodiscard]] virtual ReplicaStatus status(Instant now) const = 0;
 
+  /// How far the log of the host's work has come here: one whose log ends earlier cannot get this
+  /// node's vote. The default, for protocols without such work, is that all logs are alike.
+  [[nodiscard]] virtual LogPosition work_log() const { return {}; }
+
   /// Something happened to this replica's host. The same may be told again; the default is not to
   /// see it. Returns as the handlers do, or nothing when the wanted timeout stays as it is.
   virtual std::optional<Instant> handle_node_fault(const NodeFault& fault, Context& context) {
@@ -247,6 +253,11 @@ class Protocol {
   [[nodiscard]] virtual std::string_view message_kind(const Payload& payload) const = 0;
 
   [[nodiscard]] virtual std::unique_ptr<Replica> make(const ReplicaOptions& options) const = 0;
+
+  /// The client's half, if there is one and this client runs it. By default a client only tries one
+  /// endpoint after the other.
+  [[nodiscard]] virtual std::unique_ptr<FrontEnd> make_front_end(
+      const FrontEndOptions& options) const;
 };
 
 }  // namespace vouch::sim

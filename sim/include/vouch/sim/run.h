@@ -38,6 +38,9 @@ struct RunOptions {
   bool is_checked = true;    ///< Safety after every event and liveness at the end.
   Duration consent_limit{};  ///< See CheckerOptions.
   Duration liveness_bound = std::chrono::milliseconds(1200);  ///< See Liveness.
+  /// For how long after links that lose by chance, or sick nodes, a leader may still hand over for
+  /// them. Zero: it never hands over by itself.
+  Duration advice_memory{};
   /// More events than this, on average over the run, are a storm of messages: a violation of L3.
   std::uint64_t events_per_node_second = 2000;
   std::vector<Observer*> observers;  ///< Further ones, for traces.

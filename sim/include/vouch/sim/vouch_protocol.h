@@ -9,6 +9,7 @@
 #include "vouch/detector/result.h"
 #include "vouch/host/replica.h"
 #include "vouch/host/vote.h"
+#include "vouch/probe/front_end_message.h"
 #include "vouch/probe/message.h"
 #include "vouch/quorum_check/config.h"
 #include "vouch/quorum_check/recorder.h"
@@ -17,9 +18,10 @@
 
 namespace vouch::sim {
 
-/// What vouch replicas send each other: the core's messages, those of the built-in election, and
-/// the work of the modelled hosts.
-using VouchMessage = std::variant<Message, host::VoteMessage, WorkMessage, RoutedWork>;
+/// What vouch replicas send each other: the core's messages, those of the built-in election, the
+/// work of the modelled hosts, and what passes between front-ends and them.
+using VouchMessage =
+    std::variant<Message, host::VoteMessage, WorkMessage, FrontEndMessage, RoutedWork>;
 
 /// The shipped Monitor with the built-in election as its host, unchanged, in virtual time.
 class VouchReplica final : public TypedReplica<VouchReplica, VouchMessage> {
@@ -33,6 +35,7 @@ class VouchReplica final : public TypedReplica<VouchReplica, VouchMessage> {
   Instant handle(NodeId from, const VouchMessage& message, Context& context);
   Instant handle_timeout(Context& context) override;
   [[nodiscard]] ReplicaStatus status(Instant now) const override;
+  [[nodiscard]] LogPosition work_log() const override { return work_.log(); }
 
   /// Stalls reach the Monitor as progress that is not made, a drain as eligibility, what is known
   /// of a peer's process as obituary or hint.
@@ -87,6 +90,8 @@ class VouchProtocol final : public Protocol {
   bool corrupt(std::byte* message, std::size_t size, Rng& rng) const override;
   [[nodiscard]] std::string_view message_kind(const Payload& payload) const override;
   [[nodiscard]] std::unique_ptr<Replica> make(const ReplicaOptions& options) const override;
+  [[nodiscard]] std::unique_ptr<FrontEnd> make_front_end(
+      const FrontEndOptions& options) const override;
 
   [[nodiscard]] const MonitorConfig& config() const { return config_; }
 

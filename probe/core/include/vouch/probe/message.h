@@ -69,7 +69,7 @@ inline constexpr std::uint8_t kLinkFlagBits = 6;
 /// does (LinkHealth).
 struct LinkReport {
   std::uint8_t flags = 0;    ///< Of LinkFlag.
-  std::uint8_t lost = 0;     ///< Of the last 32 heartbeats; an outage counts as one.
+  std::uint8_t lost = 0;     ///< Of the last 32 heartbeats, without outages.
   std::uint8_t latency = 0;  ///< Round trip in [2^(n-1), 2^n) ms; 0: below one, or unknown.
   std::uint8_t silence = 0;  ///< Since the newest heartbeat, in whole heartbeat intervals.
 

@@ -33,7 +33,8 @@ struct ReplicaConfig {
 /// Order of calls. After each handle_* call `drain` at the same `now`, then look at `next_timeout`.
 ///
 /// `drain(now, sink)` calls `sink(x)` for every output in order, where x is one of
-///  - to be done: `const Send&`, `const SendVote&` (deliver it), `const Persist&` (make it durable
+///  - to be done: `const Send&`, `const SendVote&`, `const SendFrontEnd&` (deliver it), `const
+///  Persist&` (make it durable
 ///    before returning: a vote follows);
 ///  - to be known: the other alternatives of Action, and every LocalEvent that the election tells
 ///    the Monitor (Elected, CandidacyEnded, VoteGranted, TermObserved). These are acted upon
@@ -47,6 +48,10 @@ class Replica {
   static Result<Replica> create(ReplicaConfig config, Instant now, Rng rng);
 
   void handle_message(Instant now, NodeId from, const Message& message) {
+    monitor_.handle_message(now, from, message);
+  }
+
+  void handle_message(Instant now, NodeId from, const FrontEndMessage& message) {
     monitor_.handle_message(now, from, message);
   }
 

@@ -25,7 +25,8 @@ struct NodeConfig {
   std::string cluster = "vouch";  ///< Datagrams of another cluster are dropped.
   std::string listen;             ///< "IP:PORT"; port 0 lets the system choose.
   std::vector<PeerAddress> peers;
-  std::optional<Profile> profile;     ///< Where the knobs that the file leaves out come from.
+  std::vector<PeerAddress> front_ends;  ///< As listed in replica.monitor.front_ends.
+  std::optional<Profile> profile;       ///< Where the knobs that the file leaves out come from.
   host::ReplicaConfig replica;        ///< Without incarnation and ballots: the state file has them.
   std::filesystem::path state_dir;    ///< Incarnation and votes; one process at a time.
   std::filesystem::path control;      ///< Path of the control socket; empty: none.
