@@ -94,7 +94,7 @@ Outcome run_one(const AtlasRequest& request, PlanOf plan_for, RunOptionsOf optio
               << result.after.elections << " and " << result.after.leader_changes
               << " after the heal; " << result.violation_count << " broken rules\n";
     print_violations(name, result, std::cout);
-    is_violated |= name == "vouch" && result.violation_count > 0;
+    is_violated |= sim::is_vouch(name) && result.violation_count > 0;
   }
   if (!request.trace.empty()) {
     if (Status status = write_trace(request.trace, trace); !status) return status.error();

@@ -132,7 +132,7 @@ void print_sequences(const AtlasState& state, std::ostream& out) {
 void print_failures(const AtlasState& state, std::ostream& out) {
   for (std::size_t i = 0; i < state.settings.policies.size(); ++i) {
     const std::string& policy = state.settings.policies[i];
-    if (policy != "vouch") continue;
+    if (!sim::is_vouch(policy)) continue;
     std::size_t shown = 0;
     if (state.settings.transitions > 0) {
       for (const auto& failure : state.transitions[i].failures) {

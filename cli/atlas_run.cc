@@ -16,8 +16,8 @@ sim::RunOptions checks(const AtlasSettings& settings, std::string_view policy) {
   const MonitorConfig config = policy_settings(settings).vouch;
   sim::RunOptions options;
   options.seed = settings.seed;
-  options.liveness_bound = policy == "vouch" ? sim::liveness_bound(config) : kPatience;
-  if (policy == "vouch") options.consent_limit = sim::consent_limit(config);
+  options.liveness_bound = sim::is_vouch(policy) ? sim::liveness_bound(config) : kPatience;
+  if (sim::is_vouch(policy)) options.consent_limit = sim::consent_limit(config);
   return options;
 }
 
@@ -152,7 +152,7 @@ Result<std::uint64_t> run_atlas(AtlasState& state, const AtlasControl& control) 
 
 bool is_violated(const AtlasState& state) {
   for (std::size_t i = 0; i < state.settings.policies.size(); ++i) {
-    if (state.settings.policies[i] != "vouch") continue;
+    if (!sim::is_vouch(state.settings.policies[i])) continue;
     if (state.settings.transitions > 0 ? state.transitions[i].failing > 0
                                        : !state.graphs[i].is_clean()) {
       return true;

@@ -144,8 +144,8 @@ std::string cut_off(std::vector<ScenarioRuns>& all, std::size_t complete) {
 bool is_missed(const SimulateRequest& request, const std::vector<ScenarioRuns>& all) {
   for (const ScenarioRuns& runs : all) {
     for (const PolicyRuns& policy : runs.policies) {
-      const bool is_vouch = policy.policy == "vouch";
-      if (policy.misses.empty() || (is_vouch && !runs.scenario.pending.empty())) continue;
+      const bool is_vouch = sim::is_vouch(policy.policy);
+      if (policy.misses.empty() || runs.scenario.is_pending(policy.policy)) continue;
       if (is_vouch || request.is_strict) return true;
     }
   }

@@ -62,12 +62,12 @@ std::string legend(std::size_t runs) {
 }
 
 std::string verdict(const scenario::Scenario& scenario, const PolicyRuns& runs) {
-  const bool is_vouch = runs.policy == "vouch";
+  const bool is_vouch = sim::is_vouch(runs.policy);
   if (!runs.is_judged) {
     if (!runs.misses.empty()) return is_vouch ? "RULES BROKEN" : "DIFFERS";
     return is_vouch ? "rules kept" : "-";
   }
-  if (!scenario.pending.empty() && is_vouch) {
+  if (scenario.is_pending(runs.policy)) {
     return runs.misses.empty() ? "pending, but PASSES" : "pending";
   }
   if (!runs.misses.empty()) return is_vouch ? "MISSED" : "DIFFERS";
@@ -102,7 +102,8 @@ nlohmann::ordered_json json_of(const scenario::Scenario& scenario, const PolicyR
 /// vouch *misses* what is expected of it. Of another policy it is known what it does, so that one
 /// that does not *differs* from what is published, and it is our model of it that may be wrong.
 void print_misses(const PolicyRuns& runs, std::ostream& out) {
-  const std::string who = "  " + runs.policy + (runs.policy == "vouch" ? " missed " : " differs: ");
+  const std::string who =
+      "  " + runs.policy + (sim::is_vouch(runs.policy) ? " missed " : " differs: ");
   const std::size_t shown = std::min(runs.misses.size(), kMissesShown);
   for (std::size_t i = 0; i < shown; ++i)
     out << who << runs.misses[i] << '\n';

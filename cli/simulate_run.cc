@@ -96,7 +96,7 @@ class SimulationItems {
         ran.misses.push_back(miss + place);
       }
     }
-    if (policy == "vouch") add_broken_rules(scenario, ran.result, place, ran.misses);
+    if (sim::is_vouch(policy)) add_broken_rules(scenario, ran.result, place, ran.misses);
   }
 
   const std::vector<ScenarioRuns>& all_;

@@ -143,6 +143,12 @@ Status check_transfer(const MonitorConfig& config) {
                 std::to_string(cooldown.count() / 1'000'000) + " ms");
 }
 
+Status check_relay(const MonitorConfig& config) {
+  if (config.relay == RelayMode::kOff || config.claim_mode() == ClaimMode::kInline) return Done{};
+  return broken("relay", "off with group_limits.claims digest",
+                std::string(to_string(config.relay)));
+}
+
 /// The front-ends themselves; the knobs are in lint().
 Status check_front_ends(const MonitorConfig& config) {
   const auto& all = config.front_ends;
@@ -170,6 +176,25 @@ Status check_front_ends(const MonitorConfig& config) {
 }
 
 }  // namespace
+
+std::string_view to_string(RelayMode mode) {
+  switch (mode) {
+    case RelayMode::kOff:
+      return "off";
+    case RelayMode::kHeartbeats:
+      return "heartbeats";
+    case RelayMode::kAll:
+      return "all";
+  }
+  return "invalid";
+}
+
+std::optional<RelayMode> relay_mode_named(std::string_view name) {
+  for (const RelayMode mode : {RelayMode::kOff, RelayMode::kHeartbeats, RelayMode::kAll}) {
+    if (name == to_string(mode)) return mode;
+  }
+  return std::nullopt;
+}
 
 ClaimMode MonitorConfig::claim_mode() const {
   if (group_limits.claims != ClaimMode::kAuto) return group_limits.claims;
@@ -212,6 +237,7 @@ Status validate_members(const MonitorConfig& config) {
 Status validate(const MonitorConfig& config) {
   if (Status members = validate_members(config); !members) return members;
   if (Status transfer = check_transfer(config); !transfer) return transfer;
+  if (Status relay = check_relay(config); !relay) return relay;
   // Ranges come first: a relation with a value out of its range says less.
   for (const bool ranges : {true, false}) {
     for (const LintRow& row : lint(config)) {

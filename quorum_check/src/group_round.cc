@@ -82,10 +82,12 @@ void GroupWatch::start_round(Core& core) {
   wanted_consent_ = false;
   suppressed_since_ = kNever;
   next_alert_ = kNever;
+  relayer_ = {};
 }
 
 void GroupWatch::end_round(Core&) {
   round_.stop();
+  relayer_ = {};
   next_attempt_ = kNever;
 }
 
@@ -286,6 +288,7 @@ void GroupWatch::evaluate(Core& core) {
     if (changed || decided.verdict == Verdict::kWait) plan_next_attempt(core, decided);
   }
   check_suppress_cap(core, decided.verdict);
+  if (core.config.relay != RelayMode::kOff) tend_relay(core, decided);
   if (decided.verdict == Verdict::kCampaign) campaign(core, decided);
 }
 

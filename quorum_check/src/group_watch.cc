@@ -470,6 +470,12 @@ GroupStatus GroupWatch::status(const Core& core, Instant now) const {
   status.lease_until = lease_until_;
   status.promised_until = promise_.until;
   status.promised_to = node_of(core, promise_.to);
+  if (evidence_.leader == leader_ && evidence_.term == term_) status.proved_until = evidence_.until;
+  if (round_.active() && round_.subject() == leader_ && leader_ != kNoSlot) {
+    for (const ConfirmAnswer& answer : round_.answers())
+      status.proved_until = std::max(status.proved_until, answer.evidence_until);
+  }
+  status.relayer = node_of(core, relayer_.via);
   status.candidacy = own_candidacy(core);
   status.verdict = verdict_;
   return status;

@@ -287,6 +287,17 @@ void add_confirmation_rows(std::vector<LintRow>& rows, const Knobs& k) {
                   .why = "asked again before an answer can be here: allowed (L5), costs messages"});
 }
 
+/// From the last straight acknowledgement, two intervals old at the most, to the first promise over
+/// a peer: the suspicion, the question, the next heartbeat with its way, the promise's way back.
+void add_relay_row(std::vector<LintRow>& rows, const Knobs& k) {
+  rows.push_back({.name = "relay_in_lease",
+                  .field = "detector",
+                  .left = k.silence + 3 * k.heartbeat_interval + 3 * k.round_trip,
+                  .right = k.lease,
+                  .if_broken = Judgement::kWarning,
+                  .why = "a leader that a peer could keep loses its lease before that is found"});
+}
+
 /// The advice of front-ends, for who knows any.
 void add_front_end_rows(std::vector<LintRow>& rows, const Knobs& k, const MonitorConfig& config) {
   if (config.front_ends.empty()) return;
@@ -377,6 +388,7 @@ std::vector<LintRow> lint(const MonitorConfig& config) {
   add_lease_rows(rows, knobs, config);
   add_suspicion_rows(rows, knobs);
   add_confirmation_rows(rows, knobs);
+  if (config.relay == RelayMode::kAll) add_relay_row(rows, knobs);
   add_front_end_rows(rows, knobs, config);
   return rows;
 }

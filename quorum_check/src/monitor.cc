@@ -19,7 +19,9 @@ std::size_t action_room(const MonitorConfig& config) {
     return front_ends + 3 * peers + 3 * std::size_t{limits.active_max} + limits.packets_max / 2 +
            2048 + 4 * Findings::kMax;
   }
-  return peers * (4 + 2 * groups) + 16 * groups + 16 + 4 * Findings::kMax + front_ends;
+  // A heartbeat may be passed on to each peer, and each group may ask for one.
+  const std::size_t relays = config.relay == RelayMode::kOff ? 0 : peers + 2 * groups;
+  return peers * (4 + 2 * groups) + 16 * groups + 16 + relays + 4 * Findings::kMax + front_ends;
 }
 
 }  // namespace
@@ -54,7 +56,8 @@ Result<Monitor> Monitor::create(const MonitorConfig& config, Instant now, Rng rn
 Monitor::Monitor(Core core)
     : core_(std::move(core)),
       health_(core_.config, core_.now),
-      front_ends_(core_.config, core_.roster.size()) {
+      front_ends_(core_.config, core_.roster.size()),
+      relays_(core_.config.relay, core_.roster.size()) {
   for (std::size_t at = 0; at < health_.matrix().size(); ++at)
     matrix_at_[at] = core_.roster.index_of(health_.matrix().node(at));
   if (core_.config.claim_mode() == ClaimMode::kDigest) {
@@ -174,6 +177,7 @@ void Monitor::handle_timeout(Instant now) {
     notice_late_timer(core_.now - next_heartbeat_);
     pad_ = core_.config.padded_every != 0 && ++ticks_ % core_.config.padded_every == 0;
     check_links();
+    if (relays_.is_on()) update_routes();
   }
   check_peers();
   leave();
@@ -266,6 +270,7 @@ void Monitor::handle_process_end(PeerIndex index) {
   peer.round_trip_known = false;
   peer.late_until = kLongAgo;
   peer.sick = false;
+  relays_.forget(index);
   if (fleet_) return fleet_->handle_process_end(core_, index);
   for (GroupWatch& group : groups_)
     group.handle_process_end(core_, slot_of(index));

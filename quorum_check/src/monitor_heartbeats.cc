@@ -67,14 +67,11 @@ bool Monitor::take_echo(Peer& peer, const H& heartbeat) {
   return core_.now - echo <= core_.config.lease - core_.config.heartbeat_interval;
 }
 
-/// How long ago this node sent what the heartbeat echoes; negative if it echoes nothing of its.
-template <typename H>
-Duration Monitor::echo_age(const H& heartbeat) const {
-  if (heartbeat.echo_incarnation != core_.config.incarnation || heartbeat.echo.value() == 0) {
-    return Duration(-1);
-  }
-  const Instant echo{Duration(heartbeat.echo.value())};
-  return echo > core_.now || echo < core_.began ? Duration(-1) : core_.now - echo;
+/// How long ago this node sent what is echoed; negative if nothing of this life is.
+Duration Monitor::echo_age(Incarnation incarnation, ClockStamp echo) const {
+  if (incarnation != core_.config.incarnation || echo.value() == 0) return Duration(-1);
+  const Instant sent_at{Duration(echo.value())};
+  return sent_at > core_.now || sent_at < core_.began ? Duration(-1) : core_.now - sent_at;
 }
 
 void Monitor::handle(PeerIndex from, const Heartbeat& heartbeat) {
@@ -88,7 +85,8 @@ void Monitor::handle(PeerIndex from, const Heartbeat& heartbeat) {
   if (must_answer(peer, heartbeat)) core_.answer = from;
   const bool echo_fresh = take_echo(peer, heartbeat);
   take_padded_echo(peer, heartbeat);
-  health_.heard(core_.now, matrix_index(from), heartbeat, echo_age(heartbeat), core_.sick());
+  health_.heard(core_.now, matrix_index(from), heartbeat,
+                echo_age(heartbeat.echo_incarnation, heartbeat.echo), core_.sick());
   if (echo_fresh) {
     peer.promised = heartbeat.sent_at;
     peer.detector.heartbeat(core_.now, heartbeat.seq);
@@ -109,6 +107,9 @@ void Monitor::handle(PeerIndex from, const Heartbeat& heartbeat) {
       group->handle_support(core_, slot_of(from), record, promised_at);
     }
   }
+  if (!relays_.is_on()) return;
+  pass_on(from, heartbeat);
+  if (echo_fresh && core_.config.relay == RelayMode::kAll) promise_over_peer(from, heartbeat);
 }
 
 void Monitor::handle(PeerIndex from, const NodeHeartbeat& heartbeat) {
@@ -125,7 +126,7 @@ void Monitor::handle(PeerIndex from, const NodeHeartbeat& heartbeat) {
   if (core_.now >= again_at && must_answer(peer, heartbeat)) core_.answer = from;
   const bool echo_fresh = take_echo(peer, heartbeat);
   take_padded_echo(peer, heartbeat);
-  hear_links(heartbeat, echo_age(heartbeat));
+  hear_links(heartbeat, echo_age(heartbeat.echo_incarnation, heartbeat.echo));
   fleet_->handle_digest(core_, from, heartbeat, echo_fresh);
   PeerLink& link = core_.links[from];
   const bool knows = link.in.applied >= link.in.removed;

@@ -181,7 +181,10 @@ GraphOutcome try_graph(const Protocol& protocol, const GraphClass& graph,
     const bool is_other = violation.rule <= Rule::kS6 && violation.rule != Rule::kS2;
     outcome.safety_violations += is_other ? 1U : 0U;
   }
-  VOUCH_ASSERT(!result.periods.empty());  // Both phases are longer than the bound.
+  // Both phases are longer than the bound. Only where nobody could be elected, but one may go on
+  // leading over others (Reachability::routed), is the first not judged.
+  outcome.situation = Situation::kHopeless;
+  if (result.periods.empty() || result.periods.front().began >= result.fault_until) return outcome;
   const Period& during = result.periods.front();
   outcome.situation = during.situation;
   outcome.is_deposed = during.is_disturbed;

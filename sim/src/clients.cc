@@ -171,7 +171,7 @@ Clients::Service Clients::service(const Engine& engine, NodeIndex endpoint) cons
     if (status.leader == kNobody) return {Service::Kind::kNotLeader, 0};
     leader = status.leader.value() - 1;
     // Two-way links to nodes that are down or paused do not count as reached.
-    if ((reachability.two_way[endpoint] & node_bit(leader)) == 0) return {Service::Kind::kLost, 0};
+    if ((reachability.reached(endpoint) & node_bit(leader)) == 0) return {Service::Kind::kLost, 0};
   }
   if ((measures_.usable_leaders(engine) & node_bit(leader)) != 0) {
     return {Service::Kind::kServed, leader};

@@ -33,6 +33,13 @@ void Engine::compute_reachability() {
       if (a == b || (carries(a, b) && carries(b, a))) result.two_way[a] |= node_bit(b);
     }
   }
+  if (!protocol_.routes_work()) return;
+  result.routed = result.two_way;
+  for (NodeIndex a = 0; a < count; ++a) {
+    for (NodeIndex over = 0; over < count; ++over) {
+      if ((result.two_way[a] & node_bit(over)) != 0) result.routed[a] |= result.two_way[over];
+    }
+  }
 }
 
 bool Engine::carries(NodeIndex from, NodeIndex to) const {

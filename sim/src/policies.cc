@@ -80,11 +80,25 @@ const std::vector<std::string_view>& policy_names() {
   return names;
 }
 
+const std::vector<std::string_view>& policy_variants() {
+  static const std::vector<std::string_view> names = {"vouch+relay=heartbeats", "vouch+relay=all"};
+  return names;
+}
+
+bool is_vouch(std::string_view policy) {
+  const auto& variants = policy_variants();
+  return policy == "vouch" || std::find(variants.begin(), variants.end(), policy) != variants.end();
+}
+
 Result<std::unique_ptr<Protocol>> make_policy(std::string_view name,
                                               const PolicySettings& settings) {
-  if (name == "vouch") {
+  if (is_vouch(name)) {
+    MonitorConfig config = settings.vouch;
+    if (name != "vouch") {
+      config.relay = name == policy_variants().back() ? RelayMode::kAll : RelayMode::kHeartbeats;
+    }
     Result<VouchProtocol> protocol =
-        VouchProtocol::create(settings.vouch, settings.replicas, settings.work);
+        VouchProtocol::create(config, settings.replicas, settings.work);
     if (!protocol) return protocol.error();
     return std::unique_ptr<Protocol>(std::make_unique<VouchProtocol>(*std::move(protocol)));
   }

@@ -137,7 +137,7 @@ RunOptions run_options_of(const SwarmCase& swarm, std::string_view policy) {
   RunOptions options;
   options.seed = swarm.seed;
   options.liveness_bound = swarm.liveness_bound;
-  if (policy != "vouch") return options;
+  if (!is_vouch(policy)) return options;
   options.consent_limit = consent_limit(swarm.settings.vouch);
   if (swarm.settings.work.follows_advice) {
     options.advice_memory = advice_memory(swarm.settings.vouch);

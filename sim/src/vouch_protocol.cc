@@ -203,10 +203,12 @@ Instant VouchReplica::handle(NodeId from, const VouchMessage& message, Context& 
     replica_->handle_message(context.now(), from, *core);
   } else if (const auto* vote = std::get_if<1>(&message)) {
     replica_->handle_message(context.now(), from, *vote);
+  } else if (const auto* work = std::get_if<2>(&message)) {
+    handle_work(from, *work, context);
   } else if (const auto* front_end = std::get_if<3>(&message)) {
     replica_->handle_message(context.now(), from, *front_end);
   } else {
-    handle_work(from, *std::get_if<2>(&message), context);
+    handle_routed(*std::get_if<4>(&message), context);
   }
   return finish(context);
 }
@@ -219,11 +221,29 @@ Instant VouchReplica::handle_timeout(Context& context) {
 void VouchReplica::handle_work(NodeId from, const WorkMessage& message, Context& context) {
   if (const auto* append = std::get_if<WorkAppend>(&message)) {
     const std::optional<WorkAck> ack = work_.handle(context.now(), *append);
-    if (ack) context.send<VouchMessage>(from, std::in_place_index<2>, *ack);
+    if (ack) send_work(from, *ack, context);
   } else {
     work_.handle(from, *std::get_if<WorkAck>(&message));
   }
   report_work(context);
+}
+
+/// Straight, or the way that the Monitor knows.
+template <typename Work>
+void VouchReplica::send_work(NodeId to, const Work& work, Context& context) {
+  if (config_.relay == RelayMode::kAll) {
+    const std::optional<NodeId> hop = replica_->monitor().next_hop(to);
+    if (hop && *hop != to) {
+      return context.send<VouchMessage>(*hop, RoutedWork{self_, to, WorkMessage(work)});
+    }
+  }
+  context.send<VouchMessage>(to, std::in_place_index<2>, work);
+}
+
+void VouchReplica::handle_routed(const RoutedWork& routed, Context& context) {
+  if (routed.to == self_) return handle_work(routed.from, routed.work, context);
+  const bool is_straight = replica_->monitor().next_hop(routed.to) == routed.to;
+  if (is_straight) context.send<VouchMessage>(routed.to, routed);
 }
 
 std::optional<Instant> VouchReplica::handle_node_fault(const NodeFault& fault, Context& context) {
@@ -266,7 +286,7 @@ void VouchReplica::do_work(Context& context) {
   if (const std::optional<WorkAppend> append = work_.advance(context.now())) {
     for (NodeIndex index = 0; index < replicas_; ++index) {
       const NodeId peer{index + 1};
-      if (peer != self_) context.send<VouchMessage>(peer, std::in_place_index<2>, *append);
+      if (peer != self_) send_work(peer, *append, context);
     }
   }
   report_work(context);
@@ -328,6 +348,18 @@ Result<VouchProtocol> VouchProtocol::create(const MonitorConfig& config, std::si
   return VouchProtocol(config, work);
 }
 
+std::string_view VouchProtocol::name() const {
+  switch (config_.relay) {
+    case RelayMode::kOff:
+      break;
+    case RelayMode::kHeartbeats:
+      return "vouch+relay=heartbeats";
+    case RelayMode::kAll:
+      return "vouch+relay=all";
+  }
+  return "vouch";
+}
+
 std::string_view VouchProtocol::message_kind(const Payload& payload) const {
   const auto& message = payload.as<VouchMessage>();
   if (const auto* core = std::get_if<0>(&message)) {
@@ -342,6 +374,12 @@ std::string_view VouchProtocol::message_kind(const Payload& payload) const {
         return "node_heartbeat";
       case 4:
         return "group_batch";
+      case 5:
+        return "relay_request";
+      case 6:
+        return "relayed_heartbeat";
+      case 7:
+        return "relayed_promise";
       default:
         return "unknown";
     }
@@ -349,6 +387,7 @@ std::string_view VouchProtocol::message_kind(const Payload& payload) const {
   if (const auto* vote = std::get_if<1>(&message)) {
     return vote->index() == 0 ? "vote_request" : "vote_reply";
   }
+  if (message.index() == 4) return "routed_work";
   if (const auto* front_end = std::get_if<3>(&message)) {
     const bool is_tally = std::holds_alternative<FrontEndTally>(*front_end);
     return is_tally ? "front_end_tally" : "front_end";
@@ -363,7 +402,9 @@ std::size_t VouchProtocol::wire_size(const Payload& payload) const {
   if (const auto* vote = std::get_if<1>(&message)) return host::encode(*vote, kCluster, room);
   if (const auto* front_end = std::get_if<3>(&message)) return encode(*front_end, kCluster, room);
   // The host's own messages: the work itself, and a short answer.
-  return std::get_if<2>(&message)->index() == 0 ? work_.bytes : kHeaderSize + sizeof(WorkAck);
+  const auto* routed = std::get_if<4>(&message);
+  const WorkMessage& work = routed != nullptr ? routed->work : *std::get_if<2>(&message);
+  return work.index() == 0 ? work_.bytes : kHeaderSize + sizeof(WorkAck);
 }
 
 bool VouchProtocol::corrupt(std::byte* message, std::size_t size, Rng& rng) const {

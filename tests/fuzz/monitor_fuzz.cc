@@ -71,7 +71,8 @@ class Session {
   void step() {
     const std::uint8_t kind = input_->byte();
     if (kind >= 0xf0) return take_front_end();
-    switch (kind % 8) {
+    const bool has_relays = monitor_.config().relay != vouch::RelayMode::kOff;
+    switch (kind % (has_relays ? 11 : 8)) {
       case 0:
         return pass_time();
       case 1:
@@ -86,6 +87,12 @@ class Session {
         return clock_back();
       case 6:
         return take_answer();
+      case 7:
+        return take(vouch::Message(relay_request()));
+      case 8:
+        return take(vouch::Message(relayed()));
+      case 9:
+        return take(vouch::Message(relayed_promise()));
       default:
         return run_timer();
     }
@@ -206,6 +213,38 @@ class Session {
     r.endorses = node();
     r.sick = input_->flag();
     r.log = {term(), input_->number()};
+    return r;
+  }
+
+  vouch::RelayRequest relay_request() {
+    vouch::RelayRequest r{.from = sender()};
+    r.origin = node();
+    r.origin_incarnation = vouch::Incarnation{1U + input_->byte() / 64U};
+    r.wants_heartbeats = input_->flag();
+    r.promised = stamp();
+    r.group_count = input_->byte() % 4;
+    r.groups = {group(), group()};
+    return r;
+  }
+
+  vouch::RelayedHeartbeat relayed() {
+    vouch::RelayedHeartbeat r{.from = sender(), .origin = sender()};
+    const vouch::Heartbeat h = heartbeat();
+    r.sent_at = h.sent_at;
+    r.echo_incarnation = h.echo_incarnation;
+    r.echo = h.echo;
+    r.age = micros();
+    r.group_count = h.group_count;
+    r.groups = h.groups;
+    return r;
+  }
+
+  vouch::RelayedPromise relayed_promise() {
+    vouch::RelayedPromise r{.from = sender(), .promiser = sender()};
+    r.origin_incarnation = vouch::Incarnation{input_->byte() < 0xe0 ? 1 : input_->number()};
+    r.promised = stamp();
+    r.group_count = input_->byte() % 4;
+    r.groups = {group(), group()};
     return r;
   }
 
@@ -348,6 +387,7 @@ vouch::MonitorConfig configuration(Input& input) {
   if ((flags & 1U) != 0) config.boot = vouch::BootMode::kFirstBoot;
   if ((flags & 2U) != 0) config.lease_mode = vouch::LeaseMode::kWaitOut;
   config.detector.kind = static_cast<vouch::DetectorKind>((flags >> 2) % 3);
+  config.relay = static_cast<vouch::RelayMode>((flags >> 5) % 3);
   for (std::uint32_t id = 101; id < 107; ++id)
     config.front_ends.push_back({NodeId{id}, vouch::ZoneId{static_cast<std::uint16_t>(id % 3)}});
   const std::vector<NodeId> all = {NodeId{1}, NodeId{2}, kSelf, NodeId{4}, NodeId{5}};

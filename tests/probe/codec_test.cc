@@ -104,6 +104,37 @@ ConfirmReply distinct_reply() {
           .log = {Term{0x0f}, 0x10}};
 }
 
+RelayRequest distinct_relay_request() {
+  return {.from = {NodeId{0x01}, Incarnation{0x02}},
+          .origin = NodeId{0x03},
+          .origin_incarnation = Incarnation{0x04},
+          .wants_heartbeats = true,
+          .promised = ClockStamp{-0x05},
+          .group_count = 1,
+          .groups = {GroupId{0x06}}};
+}
+
+RelayedHeartbeat distinct_relayed_heartbeat() {
+  RelayedHeartbeat m{.from = {NodeId{0x01}, Incarnation{0x02}},
+                     .origin = {NodeId{0x03}, Incarnation{0x04}},
+                     .sent_at = ClockStamp{-0x05},
+                     .echo_incarnation = Incarnation{0x06},
+                     .echo = ClockStamp{0x07},
+                     .age = WireMicros{0x08},
+                     .group_count = 1};
+  m.groups[0] = distinct_heartbeat().groups[0];
+  return m;
+}
+
+RelayedPromise distinct_relayed_promise() {
+  return {.from = {NodeId{0x01}, Incarnation{0x02}},
+          .promiser = {NodeId{0x03}, Incarnation{0x04}},
+          .origin_incarnation = Incarnation{0x05},
+          .promised = ClockStamp{-0x06},
+          .group_count = 2,
+          .groups = {GroupId{0x07}, GroupId{0x08}}};
+}
+
 host::VoteRequest distinct_vote_request() {
   return {{NodeId{0x01}, Incarnation{0x02}},
           GroupId{0x03},
@@ -236,6 +267,14 @@ void expect_equal(const ConfirmReply& a, const ConfirmReply& b) {
 }
 
 template <typename T>
+requires requires(const T& m) {
+  m == m;
+}
+void expect_equal(const T& a, const T& b) {
+  EXPECT_TRUE(a == b);
+}
+
+template <typename T>
 void expect_round_trip(const T& message) {
   const Decoded<Message> decoded = decode(encoded(Message{message}), kCluster);
   const auto* read = std::get_if<Message>(&decoded);
@@ -249,6 +288,9 @@ std::vector<Bytes> one_of_each() {
   return {encoded(Message{distinct_heartbeat()}),
           encoded(Message{distinct_request()}),
           encoded(Message{distinct_reply()}),
+          encoded(Message{distinct_relay_request()}),
+          encoded(Message{distinct_relayed_heartbeat()}),
+          encoded(Message{distinct_relayed_promise()}),
           encoded(host::VoteMessage{distinct_vote_request()}),
           encoded(host::VoteMessage{distinct_vote_reply()}),
           encoded(FrontEndMessage{distinct_probe()}),
@@ -303,6 +345,12 @@ TEST(Codec, EveryTypeSurvivesTheRoundTrip) {
   expect_round_trip(Heartbeat{});
   expect_round_trip(distinct_request());
   expect_round_trip(ConfirmRequest{});
+  expect_round_trip(distinct_relay_request());
+  expect_round_trip(RelayRequest{});
+  expect_round_trip(distinct_relayed_heartbeat());
+  expect_round_trip(RelayedHeartbeat{});
+  expect_round_trip(distinct_relayed_promise());
+  expect_round_trip(RelayedPromise{});
   expect_round_trip(distinct_reply());
   for (std::uint8_t answer = 0; answer < kAnswerCount; ++answer) {
     expect_round_trip(ConfirmReply{.answer = static_cast<Answer>(answer)});
@@ -343,6 +391,11 @@ TEST(Codec, TheBytesAreThoseOfTheGoldenFile) {
     if (args[0] == "greatest-heartbeat") return hex(encoded(Message{greatest_heartbeat()}));
     if (args[0] == "confirm-request") return hex(encoded(Message{distinct_request()}));
     if (args[0] == "confirm-reply") return hex(encoded(Message{distinct_reply()}));
+    if (args[0] == "relay-request") return hex(encoded(Message{distinct_relay_request()}));
+    if (args[0] == "relayed-heartbeat") {
+      return hex(encoded(Message{distinct_relayed_heartbeat()}));
+    }
+    if (args[0] == "relayed-promise") return hex(encoded(Message{distinct_relayed_promise()}));
     if (args[0] == "vote-request") return hex(encoded(host::VoteMessage{distinct_vote_request()}));
     if (args[0] == "vote-reply") return hex(encoded(host::VoteMessage{distinct_vote_reply()}));
     if (args[0] == "front-end-probe") return hex(encoded(FrontEndMessage{distinct_probe()}));

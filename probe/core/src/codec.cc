@@ -11,6 +11,9 @@ constexpr MessageType kConfirmRequestType{2};
 constexpr MessageType kConfirmReplyType{3};
 constexpr MessageType kNodeHeartbeatType{4};
 constexpr MessageType kGroupBatchType{5};
+constexpr MessageType kRelayRequestType{6};
+constexpr MessageType kRelayedHeartbeatType{7};
+constexpr MessageType kRelayedPromiseType{8};
 
 // Each `fields` lists the fields of one type once, for writing (M is const) and for reading: the
 // two directions cannot disagree.
@@ -170,23 +173,55 @@ void fields(Wire& wire, M& m) {
   fields(wire, m.log);
 }
 
+template <typename Wire, Either<RelayRequest> M>
+void fields(Wire& wire, M& m) {
+  fields(wire, m.from);
+  wire.number(m.origin);
+  wire.number(m.origin_incarnation);
+  wire.flags(m.wants_heartbeats);
+  wire.number(m.promised);
+  wire.count(m.group_count, m.groups.size());
+  for (std::size_t i = 0; i < m.group_count; ++i)
+    wire.number(m.groups[i]);
+}
+
+template <typename Wire, Either<RelayedHeartbeat> M>
+void fields(Wire& wire, M& m) {
+  fields(wire, m.from);
+  fields(wire, m.origin);
+  wire.number(m.sent_at);
+  wire.number(m.echo_incarnation);
+  wire.number(m.echo);
+  wire.number(m.age);
+  wire.count(m.group_count, m.groups.size());
+  for (std::size_t i = 0; i < m.group_count; ++i)
+    fields(wire, m.groups[i]);
+}
+
+template <typename Wire, Either<RelayedPromise> M>
+void fields(Wire& wire, M& m) {
+  fields(wire, m.from);
+  fields(wire, m.promiser);
+  wire.number(m.origin_incarnation);
+  wire.number(m.promised);
+  wire.count(m.group_count, m.groups.size());
+  for (std::size_t i = 0; i < m.group_count; ++i)
+    wire.number(m.groups[i]);
+}
+
 // Generous in both directions: no field grows on the wire, and tests measure the largest message.
 static_assert(sizeof(Message) + kHeaderSize <= kMaxDatagram, "every message fits one datagram");
 
 template <typename T>
 constexpr MessageType type_of() {
-  if constexpr (std::same_as<T, Heartbeat>) {
-    return kHeartbeatType;
-  } else if constexpr (std::same_as<T, ConfirmRequest>) {
-    return kConfirmRequestType;
-  } else if constexpr (std::same_as<T, ConfirmReply>) {
-    return kConfirmReplyType;
-  } else if constexpr (std::same_as<T, NodeHeartbeat>) {
-    return kNodeHeartbeatType;
-  } else {
-    static_assert(std::same_as<T, GroupBatch>);
-    return kGroupBatchType;
-  }
+  if constexpr (std::same_as<T, Heartbeat>) return kHeartbeatType;
+  if constexpr (std::same_as<T, ConfirmRequest>) return kConfirmRequestType;
+  if constexpr (std::same_as<T, ConfirmReply>) return kConfirmReplyType;
+  if constexpr (std::same_as<T, NodeHeartbeat>) return kNodeHeartbeatType;
+  if constexpr (std::same_as<T, GroupBatch>) return kGroupBatchType;
+  if constexpr (std::same_as<T, RelayRequest>) return kRelayRequestType;
+  if constexpr (std::same_as<T, RelayedHeartbeat>) return kRelayedHeartbeatType;
+  if constexpr (std::same_as<T, RelayedPromise>) return kRelayedPromiseType;
 }
 
 template <typename T>
@@ -221,6 +256,9 @@ Decoded<Message> decode(std::span<const std::byte> datagram, ClusterHash cluster
     if (wire.type() == kConfirmReplyType) return read<ConfirmReply>(wire);
     if (wire.type() == kNodeHeartbeatType) return read<NodeHeartbeat>(wire);
     if (wire.type() == kGroupBatchType) return read<GroupBatch>(wire);
+    if (wire.type() == kRelayRequestType) return read<RelayRequest>(wire);
+    if (wire.type() == kRelayedHeartbeatType) return read<RelayedHeartbeat>(wire);
+    if (wire.type() == kRelayedPromiseType) return read<RelayedPromise>(wire);
     wire.fail(DropReason::kType);
   }
   return wire.finish(Message{});

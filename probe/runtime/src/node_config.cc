@@ -184,6 +184,10 @@ void read_times(JsonObject& root, JsonProblem& problem, MonitorConfig& monitor) 
   monitor.lease_mode = choice(root, "lease_mode", problem,
                               {{"refuse", LeaseMode::kRefuse}, {"wait_out", LeaseMode::kWaitOut}},
                               monitor.lease_mode);
+  monitor.relay = choice(
+      root, "relay", problem,
+      {{"off", RelayMode::kOff}, {"heartbeats", RelayMode::kHeartbeats}, {"all", RelayMode::kAll}},
+      monitor.relay);
 }
 
 void read_election(JsonObject object, host::ElectionConfig& election) {

@@ -103,6 +103,16 @@ void read_kinds(Fields& fields, MonitorConfig& vouch) {
   }
 }
 
+void read_relay(Fields& fields, MonitorConfig& vouch) {
+  const std::string relay = fields.optional_string("relay", 16);
+  if (relay.empty()) return;
+  if (const std::optional<RelayMode> mode = relay_mode_named(relay)) {
+    vouch.relay = *mode;
+  } else {
+    fields.fail("relay", "must be 'off', 'heartbeats' or 'all', is '" + relay + "'");
+  }
+}
+
 void read_config(const Value& object, sim::PolicySettings& settings, ErrorSink& errors) {
   Fields fields(object, "config", errors);
   MonitorConfig& vouch = settings.vouch;
@@ -129,6 +139,7 @@ void read_config(const Value& object, sim::PolicySettings& settings, ErrorSink& 
     vouch.clock_drift_ppm = static_cast<std::uint32_t>(*v);
   }
   read_kinds(fields, vouch);
+  read_relay(fields, vouch);
   if (settings.raft.election_timeout < settings.raft.heartbeat_interval) {
     fields.fail("election_timeout_ms", "must be at least heartbeat_interval_ms");
   }
@@ -179,7 +190,8 @@ void read_expectation(const std::string& policies, const Value& object, Scenario
     const std::size_t comma = std::min(rest.find(','), rest.size());
     expectation.policy = rest.substr(0, comma);
     const auto& known = sim::policy_names();
-    if (std::find(known.begin(), known.end(), expectation.policy) == known.end()) {
+    if (!sim::is_vouch(expectation.policy) &&
+        std::find(known.begin(), known.end(), expectation.policy) == known.end()) {
       errors.report(
           object.line, "expect." + policies,
           "unknown policy" +
@@ -368,6 +380,11 @@ std::string_view to_string(OutcomeClass outcome) {
   return "-";
 }
 
+bool Scenario::is_pending(std::string_view policy) const {
+  if (pending.empty() || !sim::is_vouch(policy)) return false;
+  return policy == "vouch" || expected_of(policy) == nullptr;
+}
+
 std::string Scenario::label() const {
   return variant.empty() ? name : name + " (" + variant + ")";
 }
@@ -388,7 +405,7 @@ sim::RunOptions run_options(const Scenario& scenario, std::string_view policy, s
   options.seed = seed;
   options.liveness_bound =
       scenario.liveness_bound.value_or(sim::liveness_bound(scenario.settings.vouch));
-  if (policy != "vouch") return options;
+  if (!sim::is_vouch(policy)) return options;
   options.consent_limit = sim::consent_limit(scenario.settings.vouch);
   if (scenario.settings.work.follows_advice) {
     options.advice_memory = sim::advice_memory(scenario.settings.vouch);

@@ -129,6 +129,7 @@ class Writer {
                    {"follow_advice", scenario_.settings.work.follows_advice},
                    {"padded_every", vouch.padded_every},
                    {"clock_drift_ppm", vouch.clock_drift_ppm}};
+    if (vouch.relay != RelayMode::kOff) config["relay"] = to_string(vouch.relay);
     if (profile) config["profile"] = to_string(*profile);
     member("config", config);
   }

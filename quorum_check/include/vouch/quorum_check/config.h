@@ -1,6 +1,8 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
+#include <string_view>
 #include <vector>
 
 #include "vouch/detector/detector.h"
@@ -49,6 +51,20 @@ enum class ClaimMode : std::uint8_t {
   kInline,  ///< Whole in each heartbeat: at most kMaxGroupsPerHeartbeat groups, kMaxNodes nodes.
   kDigest,  ///< When it changes, and a digest in each heartbeat: any number of groups and nodes.
 };
+
+/// Whether nodes pass on heartbeats to those who do not hear their leader (docs/ROUTES.md). One
+/// cluster, one way.
+enum class RelayMode : std::uint8_t {
+  kOff,         ///< Nobody passes anything on. Default.
+  kHeartbeats,  ///< Who does not hear its leader keeps it, and its freshness; it supports nobody.
+  /// It supports the leader too. Right only where the hosts' own traffic follows
+  /// Monitor::next_hop: a leader is kept that reaches its quorum over a peer.
+  kAll,
+};
+
+/// `off`, `heartbeats` or `all`, as files say it.
+[[nodiscard]] std::string_view to_string(RelayMode mode);
+[[nodiscard]] std::optional<RelayMode> relay_mode_named(std::string_view name);
 
 /// What the many groups of one Monitor may use at once (docs/GROUPS.md). For kDigest only.
 struct GroupLimits {
@@ -159,6 +175,9 @@ struct MonitorConfig {
   /// it echoes the small ones, cannot be sent a log: it does not count towards this node's quorum.
   /// Zero: none does.
   std::uint32_t padded_every = 0;
+
+  /// Not with ClaimMode::kDigest.
+  RelayMode relay = RelayMode::kOff;
 
   /// Front-ends that may ask and report (docs/FRONT_ENDS.md), each once, the same on all nodes; at
   /// most kMaxFrontEnds. Others are not listened to. Nothing that they say counts for a quorum, a

@@ -45,6 +45,12 @@ class Confirmation {
   /// `subject` is the node of subject().
   bool take(const Core& core, Slot from, NodeId subject, const ConfirmReply& reply);
 
+  /// The evidence that `slot` answered with is known to carry until `until`, at least.
+  void renew_evidence(Slot slot, Instant until) {
+    Instant& known = answers_[slot].evidence_until;
+    if (until > known) known = until;
+  }
+
   /// A voter's promises and evidence are void: its process is known to have exited or restarted.
   void forget(Slot slot) { answers_[slot] = ConfirmAnswer{}; }
 

@@ -11,6 +11,7 @@
 #include "vouch/quorum_check/group_table.h"
 #include "vouch/quorum_check/leadership.h"
 #include "vouch/quorum_check/quorum.h"
+#include "vouch/quorum_check/relay.h"
 #include "vouch/quorum_check/status.h"
 
 namespace vouch {
@@ -106,6 +107,14 @@ class GroupWatch {
   void handle_support(Core& core, Slot from, const GroupRecord& record, Instant promised_at);
   void handle_request(Core& core, Slot from, const ConfirmRequest& request);
   void handle_reply(Core& core, Slot from, const ConfirmReply& reply);
+  /// What `relayed` says of this group, heard from the leader by `via`; its evidence proves the
+  /// leader's lease until `proved_until`. Whether it earned a promise.
+  bool handle_relayed(Core& core, Slot via, const RelayedHeartbeat& relayed,
+                      const GroupRecord& record, Instant proved_until);
+  /// The same of a heartbeat that is too old for all else.
+  void handle_relayed_abdication(Core& core, Slot via, Slot from, const GroupRecord& record);
+  /// A promise for what this node sent at `promised_at`, which `via` carried.
+  void handle_relayed_promise(const Core& core, Slot promiser, Slot via, Instant promised_at);
   void note_candidacy(Slot from, const Candidacy& candidacy) { views_[from].candidacy = candidacy; }
   /// The process that was `from` is gone: restarted (its new life spoke) or known dead.
   void handle_process_end(Core& core, Slot from);
@@ -208,6 +217,11 @@ class GroupWatch {
     return own;
   }
 
+  // Relays.
+  void tend_relay(Core& core, const DecisionOutput& decided);
+  [[nodiscard]] Instant bound_by_leader(Slot slot) const;
+  [[nodiscard]] Slot best_relayer(const DecisionOutput& decided, Slot but) const;
+
   // Promises and consents.
   [[nodiscard]] bool accepts_claim(const Core& core, Slot from, const GroupRecord& record) const;
   [[nodiscard]] bool fits_claim(const Core& core, Slot from, Term claim) const;
@@ -304,6 +318,7 @@ class GroupWatch {
   Instant last_until_ = kLongAgo;
   Instant suppressed_since_ = kNever;
   Instant next_alert_ = kNever;
+  Relayer relayer_{};
 };
 
 }  // namespace vouch

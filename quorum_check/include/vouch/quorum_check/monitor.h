@@ -17,6 +17,8 @@
 #include "vouch/quorum_check/group_fleet.h"
 #include "vouch/quorum_check/group_watch.h"
 #include "vouch/quorum_check/health_watch.h"
+#include "vouch/quorum_check/relay.h"
+#include "vouch/quorum_check/routes.h"
 #include "vouch/quorum_check/status.h"
 
 namespace vouch {
@@ -95,6 +97,11 @@ class Monitor {
 
   [[nodiscard]] PeerStatus peer(NodeId node) const;
 
+  /// To whom to give what is meant for `to`: itself, if the link works both ways and carries big
+  /// messages; else the peer that reaches both; nobody, if none does or `to` is a stranger. Who
+  /// gets something for another hands it to that node itself: two hops at most.
+  [[nodiscard]] std::optional<NodeId> next_hop(NodeId to) const;
+
   /// Links, the matrix of everybody's reports, and what is diagnosed now.
   [[nodiscard]] const HealthWatch& health() const { return health_; }
   /// What front-ends report, and what is diagnosed of their paths.
@@ -142,12 +149,23 @@ class Monitor {
   void handle(PeerIndex from, const GroupBatch& batch);
   void handle(PeerIndex from, const ConfirmRequest& request);
   void handle(PeerIndex from, const ConfirmReply& reply);
+  void handle(PeerIndex from, const RelayRequest& request);
+  void handle(PeerIndex from, const RelayedHeartbeat& relayed);
+  void handle(PeerIndex from, const RelayedPromise& promise);
+  void pass_on(PeerIndex from, const Heartbeat& heartbeat);
+  void promise_over_peer(PeerIndex to, const Heartbeat& heartbeat);
+  void update_routes();
+  [[nodiscard]] bool is_way(std::size_t at) const;
+  /// The process of `index` that has spoken to this node is that one, and not known to have ended.
+  [[nodiscard]] bool is_alive(PeerIndex index, Incarnation incarnation) const {
+    const Peer& peer = core_.peers[index];
+    return incarnation == peer.incarnation && incarnation > peer.dead_incarnation;
+  }
   bool take_sender(PeerIndex from, const Sender& sender);
   void handle_process_end(PeerIndex index);
   template <typename H>
   bool take_heartbeat(PeerIndex from, const H& heartbeat);
-  template <typename H>
-  [[nodiscard]] Duration echo_age(const H& heartbeat) const;
+  [[nodiscard]] Duration echo_age(Incarnation incarnation, ClockStamp echo) const;
   template <typename H>
   bool take_echo(Peer& peer, const H& heartbeat);
   template <typename H>
@@ -171,6 +189,8 @@ class Monitor {
   std::array<PeerIndex, kMaxMatrixNodes> matrix_at_{};  ///< Who the nodes of its matrix are.
   std::vector<GroupWatch> groups_;                      ///< ClaimMode::kInline,
   std::optional<GroupFleet> fleet_;                     ///< or kDigest.
+  Routes routes_{};
+  RelayTable relays_;
   Instant next_heartbeat_{};
   Instant peers_at_ = kLongAgo;             ///< No peer is due to be suspected before.
   Instant due_ = kNever;                    ///< What next_timeout() promised after the last call.

@@ -115,6 +115,21 @@ class ReachMatrix {
   /// The cell of observer and subject (not the same), as of `now`.
   [[nodiscard]] MatrixCell cell(std::size_t observer, std::size_t subject, Instant now) const;
 
+  /// `observer` says that it and `subject` hear each other.
+  [[nodiscard]] bool joins(std::size_t observer, std::size_t subject) const {
+    const PeerReport* const report = find(observer, subject);
+    return report != nullptr && report->hears && report->is_heard;
+  }
+
+  /// Heartbeats lost on the way over `via` between this node and `to`, as far as this node and
+  /// `via` see them: of three of the four links, of the last 32 of each.
+  [[nodiscard]] unsigned lost_over(std::size_t via, std::size_t to) const {
+    unsigned lost = own_[via].lost;
+    if (const PeerReport* const report = find(via, self_)) lost += report->link.lost;
+    if (const PeerReport* const report = find(via, to)) lost += report->link.lost;
+    return lost;
+  }
+
  private:
   /// What one node said last. The reports are kept as they came: reading them is rare.
   struct Row {

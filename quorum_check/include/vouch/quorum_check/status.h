@@ -29,6 +29,9 @@ struct GroupStatus {
   Instant lease_until{};     ///< Of this node's own lease; kLongAgo when it does not lead.
   Instant promised_until{};  ///< Until when this node is bound to `promised_to`.
   NodeId promised_to{};
+  /// Until when the leader's lease is proved to this node: by itself, or by those who vouch for it.
+  Instant proved_until = kLongAgo;
+  NodeId relayer{};  ///< Who passes on the heartbeats of a leader that is not heard, or kNobody.
   Candidacy candidacy{};  ///< Of this node.
   Verdict verdict{};      ///< Newest decision of this node; kTrust before the first.
 };

@@ -33,6 +33,13 @@ struct WorkAck {
 
 using WorkMessage = std::variant<WorkAppend, WorkAck>;
 
+/// Work that goes to `to` over a third node, which hands it to that node itself or drops it.
+struct RoutedWork {
+  NodeId from{};
+  NodeId to{};
+  WorkMessage work{};
+};
+
 /// The host around one replica as far as progress goes: as a leader it accepts work steadily,
 /// replicates it and has it committed once a majority has stored it; as a follower it stores.
 ///

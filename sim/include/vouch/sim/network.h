@@ -66,20 +66,33 @@ struct Reachability {
   NodeSet serving = ~NodeSet{0};   ///< Nodes whose worker and disk do not stand still.
   NodeSet eligible = ~NodeSet{0};  ///< Nodes that are not drained.
   std::vector<NodeSet> two_way{};  ///< Per node: whom it reaches both ways, itself included.
+  /// The same over at most one other node. Only of a protocol whose work takes such ways
+  /// (Protocol::routes_work); else empty.
+  std::vector<NodeSet> routed{};
+
+  /// Whom the work of `node` reaches both ways.
+  [[nodiscard]] NodeSet reached(NodeIndex node) const {
+    return routed.empty() ? two_way[node] : routed[node];
+  }
 
   /// Whether `node` works, serves and reaches a majority both ways, itself included: could commit.
   [[nodiscard]] bool has_majority(NodeIndex node) const {
-    return static_cast<std::size_t>(std::popcount(two_way[node])) > count / 2 &&
-           (serving & node_bit(node)) != 0;
+    return is_majority(reached(node)) && (serving & node_bit(node)) != 0;
   }
 
-  /// The nodes for which has_majority holds and that may lead.
+  /// The nodes that may lead, serve, and reach a majority without anybody's help: who has it only
+  /// over others may keep a leadership, but questions and votes are not routed.
   [[nodiscard]] NodeSet with_majority() const {
     NodeSet set = 0;
     for (NodeIndex node = 0; node < count; ++node) {
-      if (has_majority(node)) set |= node_bit(node);
+      if (is_majority(two_way[node])) set |= node_bit(node);
     }
-    return set & eligible;
+    return set & eligible & serving;
+  }
+
+ private:
+  [[nodiscard]] bool is_majority(NodeSet nodes) const {
+    return static_cast<std::size_t>(std::popcount(nodes)) > count / 2;
   }
 };
 

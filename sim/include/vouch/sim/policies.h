@@ -38,7 +38,14 @@ struct PolicySettings {
 /// The names of all policies, in the order of the tables.
 [[nodiscard]] const std::vector<std::string_view>& policy_names();
 
-/// The policy called `name`. The error names what is wrong and lists the names.
+/// Variants of `vouch` that are made by name only, and stand in no table: `vouch+relay=heartbeats`
+/// and `vouch+relay=all`.
+[[nodiscard]] const std::vector<std::string_view>& policy_variants();
+
+/// `vouch` or a variant of it: makes the same promises.
+[[nodiscard]] bool is_vouch(std::string_view policy);
+
+/// The policy or variant called `name`. The error names what is wrong and lists the names.
 [[nodiscard]] Result<std::unique_ptr<Protocol>> make_policy(std::string_view name,
                                                             const PolicySettings& settings);
 

@@ -230,6 +230,10 @@ class Protocol {
   /// belongs to one node (a ballot that names its node), and no vote can be split.
   [[nodiscard]] virtual bool has_votes() const { return true; }
 
+  /// Whether what replicas do for clients goes over a third one where there is no link: then who
+  /// reaches a majority so could commit.
+  [[nodiscard]] virtual bool routes_work() const { return false; }
+
   /// How many bytes a message is on the wire; as large as its type when nothing else is known.
   [[nodiscard]] virtual std::size_t wire_size(const Payload& payload) const {
     return payload.size();

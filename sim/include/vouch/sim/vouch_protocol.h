@@ -20,7 +20,8 @@ namespace vouch::sim {
 
 /// What vouch replicas send each other: the core's messages, those of the built-in election, the
 /// work of the modelled hosts, and what passes between front-ends and them.
-using VouchMessage = std::variant<Message, host::VoteMessage, WorkMessage, FrontEndMessage>;
+using VouchMessage =
+    std::variant<Message, host::VoteMessage, WorkMessage, FrontEndMessage, RoutedWork>;
 
 /// The shipped Monitor with the built-in election as its host, unchanged, in virtual time.
 class VouchReplica final : public TypedReplica<VouchReplica, VouchMessage> {
@@ -47,6 +48,9 @@ class VouchReplica final : public TypedReplica<VouchReplica, VouchMessage> {
   Instant finish(Context& context);
   void enable_when_led(Context& context);
   void handle_work(NodeId from, const WorkMessage& message, Context& context);
+  void handle_routed(const RoutedWork& routed, Context& context);
+  template <typename Work>
+  void send_work(NodeId to, const Work& work, Context& context);
   void do_work(Context& context);
   void report_work(Context& context);
 
@@ -70,14 +74,16 @@ class VouchReplica final : public TypedReplica<VouchReplica, VouchMessage> {
   std::optional<host::Replica> replica_;
 };
 
-/// The policy `vouch`.
+/// The policy `vouch`; with relays (MonitorConfig::relay) `vouch+relay=heartbeats` and
+/// `vouch+relay=all`, in which the work of the hosts follows Monitor::next_hop.
 class VouchProtocol final : public Protocol {
  public:
   /// Checks `config` for a group of `replicas`; names field, rule and value.
   static Result<VouchProtocol> create(const MonitorConfig& config, std::size_t replicas,
                                       const WorkOptions& work = {});
 
-  [[nodiscard]] std::string_view name() const override { return "vouch"; }
+  [[nodiscard]] std::string_view name() const override;
+  [[nodiscard]] bool routes_work() const override { return config_.relay == RelayMode::kAll; }
   [[nodiscard]] std::size_t largest_message() const override { return sizeof(VouchMessage); }
   [[nodiscard]] bool has_lease() const override { return true; }
   [[nodiscard]] std::size_t wire_size(const Payload& payload) const override;

@@ -278,8 +278,58 @@ struct GroupBatch {
   std::array<std::uint8_t, kBatchBytes> entries{};
 };
 
+/// Asks a peer that reaches `origin` to pass on its heartbeats (RelayedHeartbeat) for a few
+/// heartbeat intervals, or to carry a promise to it (RelayedPromise), or both.
+struct RelayRequest {
+  Sender from{};
+  NodeId origin{};
+  Incarnation origin_incarnation{};
+  bool wants_heartbeats = false;
+  /// `sent_at` of the heartbeat of `origin` that earned a promise for `groups`, whatever way it
+  /// came; 0: none did.
+  ClockStamp promised{};
+  std::uint8_t group_count = 0;
+  std::array<GroupId, kMaxGroupsPerHeartbeat> groups{};
+
+  friend bool operator==(const RelayRequest&, const RelayRequest&) = default;
+};
+
+/// A heartbeat of `origin` that `from` has heard, passed on to somebody who has not. It comes from
+/// the node that heard it, and is never passed on again: a type of its own is its hop count.
+///
+/// It says what `origin` says of groups, but for `withheld`, which was not meant for the receiver.
+/// The proof of its age is made of two round trips, each on one clock: `age` by the echo of
+/// `from`'s own sending in it, `echo` of the receiver's newest heartbeat to `from`.
+struct RelayedHeartbeat {
+  Sender from{};
+  Sender origin{};
+  ClockStamp sent_at{};            ///< The clock of `origin` when it sent it.
+  Incarnation echo_incarnation{};  ///< Incarnation of the receiver to which `echo` belongs.
+  ClockStamp echo{};               ///< `sent_at` of the receiver's newest heartbeat to `from`.
+  WireMicros age{};                ///< At the most this old when `from` passed it on, by its clock.
+  std::uint8_t group_count = 0;
+  std::array<GroupRecord, kMaxGroupsPerHeartbeat> groups{};
+
+  friend bool operator==(const RelayedHeartbeat&, const RelayedHeartbeat&) = default;
+};
+
+/// The promise of `promiser` to the receiver, carried by `from`: the way back of a
+/// RelayedHeartbeat. Counted like one that comes straight: from when the receiver sent the
+/// heartbeat that earned it.
+struct RelayedPromise {
+  Sender from{};
+  Sender promiser{};
+  Incarnation origin_incarnation{};  ///< Of the receiver, to which `promised` belongs.
+  ClockStamp promised{};             ///< `sent_at` of the receiver's heartbeat.
+  std::uint8_t group_count = 0;
+  std::array<GroupId, kMaxGroupsPerHeartbeat> groups{};
+
+  friend bool operator==(const RelayedPromise&, const RelayedPromise&) = default;
+};
+
 /// Everything that the core sends to another node's core.
-using Message = std::variant<Heartbeat, ConfirmRequest, ConfirmReply, NodeHeartbeat, GroupBatch>;
+using Message = std::variant<Heartbeat, ConfirmRequest, ConfirmReply, NodeHeartbeat, GroupBatch,
+                             RelayRequest, RelayedHeartbeat, RelayedPromise>;
 
 static_assert(std::is_trivially_copyable_v<Message>);
 static_assert(sizeof(NodeHeartbeat) <= sizeof(Heartbeat) && sizeof(GroupBatch) <= sizeof(Heartbeat),

@@ -106,6 +106,9 @@ struct Scenario {
   /// What the policy is expected to do, or nullptr.
   [[nodiscard]] const Expectation* expected_of(std::string_view policy) const;
 
+  /// The outcome cannot be expected yet of vouch, nor of a variant of it of which nothing is said.
+  [[nodiscard]] bool is_pending(std::string_view policy) const;
+
   /// The name with the variant, for tables.
   [[nodiscard]] std::string label() const;
 

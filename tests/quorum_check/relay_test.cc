@@ -1,0 +1,566 @@
+// Heartbeats over a peer: who asks for them, what they are worth, and what a relayer that lies or
+// is late can do. Node 1 is under test.
+
+#include <gtest/gtest.h>
+
+#include <optional>
+
+#include "tests/quorum_check/one_monitor.h"
+
+namespace vouch {
+namespace {
+
+using namespace std::chrono_literals;
+using testing::config_of;
+using testing::kGroup;
+using testing::kOther;
+using testing::kSelf;
+using testing::kThird;
+using testing::OneMonitor;
+
+constexpr NodeId kFourth{4};
+constexpr Term kTerm{1};
+constexpr Duration kLease = 700ms;
+
+MonitorConfig with_relay(RelayMode mode, std::uint32_t nodes = 5) {
+  MonitorConfig config = config_of(nodes);
+  config.relay = mode;
+  return config;
+}
+
+/// Node 1 follows node 2 of five until it falls silent, while nodes 3 and 4 are heard on.
+class Follower {
+ public:
+  explicit Follower(RelayMode mode) : one_(with_relay(mode)) {
+    for (int i = 0; i < 10; ++i) {
+      one_.pass(100ms);
+      one_.receive(one_.claim(kOther, kTerm, kLease));
+      hear_peers();
+    }
+    last_direct_ = one_.now();
+  }
+
+  /// The leader is not heard, and no heartbeat is relayed.
+  void miss(Duration span) {
+    for (Duration passed{}; passed < span; passed += 50ms) {
+      one_.pass(50ms);
+      hear_peers();
+    }
+  }
+
+  /// `from` answers the newest question: it proves the leader's lease for another `evidence`.
+  void vouch(NodeId from, Duration evidence = 600ms, Duration promise = 750ms) {
+    const auto asked = one_.sent_to<ConfirmRequest>(from);
+    ASSERT_FALSE(asked.empty());
+    const ConfirmRequest& question = asked.back();
+    ConfirmReply reply{.from = {from, Incarnation{1}}, .group = kGroup};
+    reply.epoch = question.epoch;
+    reply.round = question.round;
+    reply.attempt = question.attempt;
+    reply.subject = question.subject;
+    reply.subject_incarnation = question.subject_incarnation;
+    reply.term = kTerm;
+    reply.leader = kOther;
+    reply.leader_incarnation = Incarnation{1};
+    reply.answer = Answer::kPromised;
+    reply.evidence = to_wire(evidence);
+    reply.promise = to_wire(promise);
+    one_.receive(reply);
+  }
+
+  /// Silent for so long that node 3 has been asked, and has been chosen.
+  void suspect() {
+    miss(400ms);
+    vouch(kThird);
+  }
+
+  RelayedHeartbeat relayed(NodeId via = kThird) {
+    const Heartbeat claim = one_.claim(kOther, kTerm, kLease);
+    RelayedHeartbeat relayed{.from = {via, Incarnation{1}}, .origin = claim.from};
+    relayed.sent_at = claim.sent_at;
+    relayed.echo_incarnation = Incarnation{1};
+    relayed.echo = Core::stamp(one_.now() - 20ms);
+    relayed.age = to_wire(30ms);
+    relayed.group_count = 1;
+    relayed.groups[0] = claim.groups[0];
+    return relayed;
+  }
+
+  [[nodiscard]] OneMonitor& one() { return one_; }
+  [[nodiscard]] std::vector<RelayRequest> asked(NodeId whom) {
+    return one_.sent_to<RelayRequest>(whom);
+  }
+
+ private:
+  void hear_peers() {
+    for (const NodeId peer : {kThird, kFourth}) {
+      Heartbeat heartbeat = one_.heartbeat(peer);
+      heartbeat.groups[0].leader = kOther;
+      one_.receive(heartbeat);
+    }
+  }
+
+  OneMonitor one_;
+  Instant last_direct_{};
+};
+
+TEST(Relay, OffAsksNobodyAndTakesNothing) {
+  Follower follower(RelayMode::kOff);
+  follower.suspect();
+  follower.miss(300ms);
+  EXPECT_TRUE(follower.asked(kThird).empty());
+  const Instant proved = follower.one().status().proved_until;
+  follower.one().receive(follower.relayed());
+  EXPECT_EQ(follower.one().status().proved_until, proved);
+  EXPECT_EQ(follower.one().monitor().counters().relayed_heartbeats_received, 0U);
+}
+
+TEST(Relay, AVouchingPeerIsAskedAndAskedAgainEachInterval) {
+  Follower follower(RelayMode::kHeartbeats);
+  follower.suspect();
+  ASSERT_EQ(follower.asked(kThird).size(), 1U) << "at once";
+  EXPECT_EQ(follower.asked(kThird)[0].origin, kOther);
+  EXPECT_EQ(follower.asked(kThird)[0].origin_incarnation, Incarnation{1});
+  EXPECT_EQ(follower.asked(kThird)[0].promised, ClockStamp{});
+  EXPECT_EQ(follower.one().status().relayer, kThird);
+  for (int i = 0; i < 4; ++i) {
+    follower.one().receive(follower.relayed());
+    follower.miss(100ms);
+  }
+  EXPECT_GE(follower.asked(kThird).size(), 4U);
+  EXPECT_LE(follower.asked(kThird).size(), 6U);
+  EXPECT_TRUE(follower.asked(kFourth).empty()) << "one at a time";
+}
+
+TEST(Relay, TheLeaderIsKeptAndNoQuestionIsAskedWhileItFlows) {
+  Follower follower(RelayMode::kHeartbeats);
+  follower.suspect();
+  follower.one().receive(follower.relayed());
+  follower.one().forget();
+  for (int i = 0; i < 30; ++i) {
+    follower.miss(100ms);
+    follower.one().receive(follower.relayed());
+    const GroupStatus status = follower.one().status();
+    EXPECT_EQ(status.leader, kOther);
+    // 700 ms of lease, and two proofs of its age of 20 and 30 ms.
+    EXPECT_GT(status.proved_until - follower.one().now(), 645ms);
+    EXPECT_LE(status.proved_until - follower.one().now(), 650ms);
+  }
+  EXPECT_TRUE(follower.one().sent_to<ConfirmRequest>(kThird).empty());
+  EXPECT_EQ(follower.one().monitor().peer(kOther).state, PeerState::kSuspect)
+      << "the link itself is as silent as it is";
+  EXPECT_TRUE(follower.one().all<Campaign>().empty());
+}
+
+TEST(Relay, HeartbeatsAloneEarnNoPromiseAndAllDoes) {
+  for (const RelayMode mode : {RelayMode::kHeartbeats, RelayMode::kAll}) {
+    Follower follower(mode);
+    follower.suspect();
+    follower.miss(400ms);
+    const Instant bound = follower.one().status().promised_until;
+    follower.vouch(kThird);
+    follower.one().forget();
+    const RelayedHeartbeat relayed = follower.relayed();
+    follower.one().receive(relayed);
+    const auto asked = follower.asked(kThird);
+    if (mode == RelayMode::kHeartbeats) {
+      EXPECT_EQ(follower.one().status().promised_until, bound);
+      for (const RelayRequest& request : asked)
+        EXPECT_EQ(request.promised, ClockStamp{});
+      continue;
+    }
+    const Duration promise = follower.one().monitor().config().promise();
+    EXPECT_EQ(follower.one().status().promised_until, follower.one().now() + promise);
+    ASSERT_FALSE(asked.empty());
+    EXPECT_EQ(asked.front().promised, relayed.sent_at);
+    EXPECT_EQ(asked.front().group_count, 1);
+    EXPECT_EQ(asked.front().groups[0], kGroup);
+  }
+}
+
+/// Everything about a relayed heartbeat that a relayer can get wrong.
+TEST(Relay, ALyingOrLateRelayerProvesNothing) {
+  Follower follower(RelayMode::kAll);
+  follower.suspect();
+  OneMonitor& one = follower.one();
+  const auto is_refused = [&](const RelayedHeartbeat& relayed) {
+    const GroupStatus before = one.status();
+    one.forget();
+    one.receive(relayed);
+    const GroupStatus after = one.status();
+    bool has_promised = false;
+    for (const RelayRequest& request : one.sent_to<RelayRequest>(kThird))
+      has_promised |= request.promised != ClockStamp{};
+    return before.proved_until == after.proved_until &&
+           before.promised_until == after.promised_until && !has_promised;
+  };
+  RelayedHeartbeat lie = follower.relayed(kFourth);
+  EXPECT_TRUE(is_refused(lie)) << "nobody asked this one";
+  lie = follower.relayed();
+  lie.origin.incarnation = Incarnation{2};
+  EXPECT_TRUE(is_refused(lie)) << "a life that has never spoken here";
+  lie = follower.relayed();
+  lie.origin.node = kFourth;
+  EXPECT_TRUE(is_refused(lie)) << "not the one that is suspected";
+  lie.origin.node = kSelf;
+  EXPECT_TRUE(is_refused(lie));
+  lie.origin.node = kThird;
+  EXPECT_TRUE(is_refused(lie)) << "what it says itself comes straight";
+  lie = follower.relayed();
+  lie.echo_incarnation = Incarnation{7};
+  EXPECT_TRUE(is_refused(lie)) << "the echo is of another life";
+  lie = follower.relayed();
+  lie.echo = Core::stamp(one.now() + 1ms);
+  EXPECT_TRUE(is_refused(lie)) << "of the future";
+  lie = follower.relayed();
+  lie.age = to_wire(681ms);
+  EXPECT_TRUE(is_refused(lie)) << "20 ms and 681 ms are more than the gate of 700 ms";
+  lie = follower.relayed();
+  lie.echo = Core::stamp(one.now() - 671ms);
+  EXPECT_TRUE(is_refused(lie)) << "late on its second way";
+  lie = follower.relayed();
+  lie.groups[0].lease = WireMicros{0};
+  EXPECT_TRUE(is_refused(lie)) << "no quorum";
+  lie = follower.relayed();
+  lie.groups[0].pending_age = to_wire(1001ms);
+  EXPECT_TRUE(is_refused(lie)) << "a hung worker";
+  lie = follower.relayed();
+  lie.groups[0].claim = Term{};
+  EXPECT_TRUE(is_refused(lie)) << "no claim";
+  const RelayedHeartbeat good = follower.relayed();
+  EXPECT_FALSE(is_refused(good));
+  one.pass(1ms);
+  EXPECT_TRUE(is_refused(good)) << "replayed";
+}
+
+/// The leader gives up: a relayed heartbeat says so.
+RelayedHeartbeat abdication(Follower& follower) {
+  RelayedHeartbeat relayed = follower.relayed();
+  relayed.groups[0].claim = Term{};
+  relayed.groups[0].lease = WireMicros{0};
+  relayed.groups[0].abdicated = kTerm;
+  return relayed;
+}
+
+/// Abdications release promises at once, so hearsay of one frees none that went straight.
+TEST(Relay, AnAbdicationThatIsRelayedReleasesNoPromiseThatWentStraight) {
+  for (const RelayMode mode : {RelayMode::kHeartbeats, RelayMode::kAll}) {
+    Follower follower(mode);
+    follower.suspect();
+    const GroupStatus before = follower.one().status();
+    ASSERT_EQ(before.promised_to, kOther);
+    follower.one().receive(abdication(follower));
+    EXPECT_EQ(follower.one().status().promised_to, kOther);
+    EXPECT_EQ(follower.one().status().promised_until, before.promised_until);
+    EXPECT_EQ(follower.one().status().leader, kOther);
+  }
+}
+
+/// It frees the one that went over a peer, or the group would wait for it in vain; also when the
+/// evidence is over, because a leader gives up when its lease is.
+TEST(Relay, AnAbdicationThatIsRelayedReleasesThePromiseThatWentTheSameWay) {
+  Follower follower(RelayMode::kAll);
+  follower.suspect();
+  RelayedHeartbeat last = follower.relayed();
+  last.groups[0].lease = to_wire(100ms);
+  follower.one().receive(last);
+  ASSERT_GT(follower.one().status().promised_until, follower.one().now() + 800ms);
+  follower.miss(600ms);
+  ASSERT_LT(follower.one().status().proved_until, follower.one().now());
+  RelayedHeartbeat other = abdication(follower);
+  other.from.node = kFourth;
+  follower.one().receive(other);
+  EXPECT_EQ(follower.one().status().promised_to, kOther);
+  EXPECT_EQ(follower.one().status().relayer, kThird);
+  RelayedHeartbeat old = abdication(follower);
+  old.age = to_wire(5s);
+  follower.one().receive(old);
+  EXPECT_EQ(follower.one().status().promised_to, kNobody) << "true at any age";
+}
+
+TEST(Relay, APeerThatDoesNotDeliverIsReplacedByAnother) {
+  Follower follower(RelayMode::kHeartbeats);
+  follower.miss(400ms);
+  follower.vouch(kThird, 600ms, 720ms);
+  follower.vouch(kFourth, 600ms, 780ms);
+  ASSERT_EQ(follower.one().status().relayer, kThird) << "hardly better is no reason";
+  follower.miss(350ms);
+  EXPECT_EQ(follower.one().status().relayer, kFourth);
+  EXPECT_FALSE(follower.asked(kFourth).empty());
+}
+
+TEST(Relay, AVouchThatIsMuchYoungerIsFollowedAtOnce) {
+  Follower follower(RelayMode::kHeartbeats);
+  follower.miss(400ms);
+  follower.vouch(kThird, 600ms, 450ms);  // It has lost the leader as well.
+  EXPECT_EQ(follower.one().status().relayer, kThird);
+  follower.vouch(kFourth, 600ms);
+  EXPECT_EQ(follower.one().status().relayer, kFourth);
+}
+
+TEST(Relay, TheEndOfTheLeadersLeaseEndsIt) {
+  Follower follower(RelayMode::kHeartbeats);
+  follower.suspect();
+  follower.one().receive(follower.relayed());
+  follower.miss(100ms);
+  const Instant proved = follower.one().status().proved_until;
+  RelayedHeartbeat last = follower.relayed();
+  last.groups[0].claim = Term{};
+  last.groups[0].lease = WireMicros{0};
+  follower.one().receive(last);
+  EXPECT_EQ(follower.one().status().proved_until, proved);
+  follower.miss(proved - follower.one().now() + 50ms);
+  EXPECT_EQ(follower.one().status().relayer, kNobody);
+  EXPECT_FALSE(follower.one().sent_to<ConfirmRequest>(kThird).empty());
+}
+
+TEST(Relay, AStraightHeartbeatEndsIt) {
+  Follower follower(RelayMode::kAll);
+  follower.suspect();
+  follower.one().receive(follower.relayed());
+  follower.one().receive(follower.one().claim(kOther, kTerm, kLease));
+  EXPECT_EQ(follower.one().status().relayer, kNobody);
+  follower.one().forget();
+  follower.one().receive(follower.relayed());
+  EXPECT_TRUE(follower.asked(kThird).empty());
+}
+
+/// A leader that is heard but does not hear: its promise goes over a peer, and no round is needed.
+TEST(Relay, AFollowerThatIsNotHeardSendsItsPromiseOverAPeer) {
+  for (const RelayMode mode : {RelayMode::kHeartbeats, RelayMode::kAll}) {
+    OneMonitor one(with_relay(mode));
+    Heartbeat third = one.heartbeat(kThird);
+    third.report_count = 2;
+    third.reports[0] = {.peer = kSelf, .hears = true, .is_heard = true};
+    third.reports[1] = {.peer = kOther, .hears = true, .is_heard = true};
+    one.receive(third);
+    const auto promised_after = [&](bool is_heard, Duration lease) {
+      one.forget();
+      Heartbeat claim = one.claim(kOther, kTerm, lease);
+      claim.report_count = 1;
+      claim.reports[0] = {.peer = kSelf, .hears = is_heard, .is_heard = true};
+      one.receive(claim);
+      const auto asked = one.sent_to<RelayRequest>(kThird);
+      if (asked.empty()) return ClockStamp{};
+      EXPECT_EQ(asked.size(), 1U);
+      EXPECT_EQ(asked[0].origin, kOther);
+      EXPECT_FALSE(asked[0].wants_heartbeats) << "they come straight";
+      EXPECT_EQ(asked[0].group_count, 1);
+      EXPECT_EQ(asked[0].promised, claim.sent_at);
+      return asked[0].promised;
+    };
+    EXPECT_EQ(promised_after(true, kLease), ClockStamp{});
+    EXPECT_EQ(promised_after(false, kLease) != ClockStamp{}, mode == RelayMode::kAll);
+    EXPECT_EQ(promised_after(false, 0ms), ClockStamp{}) << "withheld: it shows no quorum";
+    EXPECT_TRUE(one.all<Decision>().empty());
+  }
+}
+
+/// Node 1 as the relayer: node 2 leads, node 3 asks.
+RelayRequest request_of(NodeId from) {
+  return {.from = {from, Incarnation{1}},
+          .origin = kOther,
+          .origin_incarnation = Incarnation{1},
+          .wants_heartbeats = true};
+}
+
+TEST(Relayer, PassesOnWhatItHearsForAsLongAsItIsAsked) {
+  OneMonitor one(with_relay(RelayMode::kHeartbeats));
+  one.receive(one.heartbeat(kThird));
+  one.receive(one.claim(kOther, kTerm, kLease));
+  EXPECT_TRUE(one.sent_to<RelayedHeartbeat>(kThird).empty());
+  one.receive(request_of(kThird));
+  one.pass(100ms);
+  const Heartbeat heard = one.heartbeat(kThird);
+  one.receive(heard);
+  Heartbeat claim = one.claim(kOther, kTerm, kLease);
+  claim.echo = Core::stamp(one.now() - 40ms);
+  claim.groups[0].withheld = true;
+  one.receive(claim);
+  const auto relayed = one.sent_to<RelayedHeartbeat>(kThird);
+  ASSERT_EQ(relayed.size(), 1U);
+  EXPECT_EQ(relayed[0].origin, claim.from);
+  EXPECT_EQ(relayed[0].sent_at, claim.sent_at);
+  EXPECT_EQ(relayed[0].echo, heard.sent_at) << "of the asker's clock";
+  EXPECT_EQ(from_wire(relayed[0].age), 40'001us) << "rounded up";
+  EXPECT_EQ(relayed[0].groups[0].claim, kTerm);
+  EXPECT_FALSE(relayed[0].groups[0].withheld);
+  EXPECT_TRUE(one.sent_to<RelayedHeartbeat>(kFourth).empty());
+  one.forget();
+  one.pass(260ms);
+  one.receive(one.claim(kOther, kTerm, kLease));
+  EXPECT_TRUE(one.sent_to<RelayedHeartbeat>(kThird).empty()) << "3.5 intervals are over";
+}
+
+TEST(Relayer, PassesOldThingsOnAsOldAndNothingThatWasPassedOn) {
+  OneMonitor one(with_relay(RelayMode::kAll));
+  one.pass(800ms);
+  one.receive(one.heartbeat(kThird));
+  one.receive(one.claim(kOther, kTerm, kLease));
+  one.receive(request_of(kThird));
+  Heartbeat stale = one.claim(kOther, kTerm, kLease);
+  one.pass(90ms);
+  one.forget();
+  stale.echo = Core::stamp(one.now() - 701ms);
+  one.receive(stale);
+  ASSERT_EQ(one.sent_to<RelayedHeartbeat>(kThird).size(), 1U);
+  EXPECT_EQ(from_wire(one.sent_to<RelayedHeartbeat>(kThird)[0].age), 701'001us);
+  one.forget();
+  stale = one.claim(kOther, kTerm, kLease);
+  stale.echo = ClockStamp{};
+  one.receive(stale);
+  EXPECT_TRUE(one.sent_to<RelayedHeartbeat>(kThird).empty()) << "nothing proves its age";
+  RelayedHeartbeat relayed{.from = {kFourth, Incarnation{1}}, .origin = {kOther, Incarnation{1}}};
+  relayed.echo_incarnation = Incarnation{1};
+  relayed.echo = Core::stamp(one.now());
+  one.receive(relayed);
+  EXPECT_TRUE(one.all<Send>().empty());
+}
+
+TEST(Relayer, RefusesToRelayStrangersItselfTheAskerAndEarlierLives) {
+  OneMonitor one(with_relay(RelayMode::kAll));
+  one.receive(one.heartbeat(kThird));
+  one.receive(one.claim(kOther, kTerm, kLease));
+  for (const NodeId origin : {kNobody, kSelf, kThird, NodeId{9}}) {
+    RelayRequest request = request_of(kThird);
+    request.origin = origin;
+    one.receive(request);
+  }
+  RelayRequest request = request_of(kThird);
+  request.origin_incarnation = Incarnation{2};
+  one.receive(request);
+  EXPECT_EQ(one.monitor().counters().dropped_bad_field, 4U);
+  EXPECT_EQ(one.monitor().counters().dropped_old_incarnation, 1U);
+  one.receive(one.claim(kOther, kTerm, kLease));
+  EXPECT_EQ(one.monitor().counters().heartbeats_relayed, 0U);
+}
+
+TEST(Relayer, CarriesAPromiseOnceAndUnderAllOnly) {
+  for (const RelayMode mode : {RelayMode::kHeartbeats, RelayMode::kAll}) {
+    OneMonitor one(with_relay(mode));
+    one.receive(one.heartbeat(kThird));
+    one.receive(one.claim(kOther, kTerm, kLease));
+    RelayRequest request = request_of(kThird);
+    request.promised = ClockStamp{42};
+    request.group_count = 1;
+    request.groups[0] = kGroup;
+    one.forget();
+    one.receive(request);
+    const auto carried = one.sent_to<RelayedPromise>(kOther);
+    ASSERT_EQ(carried.size(), mode == RelayMode::kAll ? 1U : 0U);
+    if (carried.empty()) continue;
+    EXPECT_EQ(carried[0].promiser, request.from);
+    EXPECT_EQ(carried[0].promised, ClockStamp{42});
+    EXPECT_EQ(carried[0].origin_incarnation, Incarnation{1});
+    EXPECT_EQ(carried[0].groups[0], kGroup);
+  }
+}
+
+/// Node 1 leads five. Nodes 2 and 3 support it straight, or only node 2 and node 3 over it.
+class Leader {
+ public:
+  explicit Leader(RelayMode mode) : one(with_relay(mode)) {
+    for (const NodeId peer : one.monitor().config().peers)
+      one.receive(one.heartbeat(peer));
+    one.pass(100ms);
+    one.lead();
+  }
+
+  /// A promise of node 3 for what this node sent `ago`, carried by node 2.
+  RelayedPromise promise(Duration ago) {
+    RelayedPromise promise{.from = {kOther, Incarnation{1}}, .promiser = {kThird, Incarnation{1}}};
+    promise.origin_incarnation = Incarnation{1};
+    promise.promised = Core::stamp(one.now() - ago);
+    promise.group_count = 1;
+    promise.groups[0] = kGroup;
+    return promise;
+  }
+  /// Lets the votes run out, with node 2's support and what `carried` brings. The lease at the end.
+  template <typename Carried>
+  bool leads_after(Carried&& carried) {
+    for (int i = 0; i < 20 && one.leads(); ++i) {
+      one.pass(100ms);
+      one.receive(one.heartbeat(kOther));
+      one.receive(carried());
+    }
+    return one.leads();
+  }
+
+  OneMonitor one;
+};
+
+TEST(RelayedPromise, CountsFromWhenTheLeaderSentUnderAllOnly) {
+  for (const RelayMode mode : {RelayMode::kOff, RelayMode::kHeartbeats, RelayMode::kAll}) {
+    Leader leader(mode);
+    const bool leads = leader.leads_after([&] { return leader.promise(50ms); });
+    EXPECT_EQ(leads, mode == RelayMode::kAll);
+    if (!leads) continue;
+    EXPECT_EQ(leader.one.status().lease_until, leader.one.now() - 50ms + 800ms);
+  }
+}
+
+TEST(RelayedPromise, OneOfAnotherLifeTimeGroupOrTermIsNone) {
+  const auto dies_with = [](auto&& change) {
+    Leader leader(RelayMode::kAll);
+    return !leader.leads_after([&] {
+      RelayedPromise promise = leader.promise(50ms);
+      change(leader, promise);
+      return promise;
+    });
+  };
+  EXPECT_FALSE(dies_with([](Leader&, RelayedPromise&) {}));
+  EXPECT_TRUE(dies_with([](Leader&, RelayedPromise& p) { p.origin_incarnation = Incarnation{2}; }));
+  EXPECT_TRUE(
+      dies_with([](Leader&, RelayedPromise& p) { p.promiser.incarnation = Incarnation{2}; }));
+  EXPECT_TRUE(dies_with([](Leader&, RelayedPromise& p) { p.promiser.node = kSelf; }));
+  EXPECT_TRUE(dies_with([](Leader&, RelayedPromise& p) { p.promiser.node = kOther; }));
+  EXPECT_TRUE(dies_with([](Leader&, RelayedPromise& p) { p.promiser.node = NodeId{9}; }));
+  EXPECT_TRUE(dies_with([](Leader&, RelayedPromise& p) { p.groups[0] = GroupId{7}; }));
+  EXPECT_TRUE(dies_with([](Leader&, RelayedPromise& p) { p.group_count = 0; }));
+  EXPECT_TRUE(dies_with([](Leader& leader, RelayedPromise& p) {
+    p.promised = Core::stamp(leader.one.now() + 1ms);
+  })) << "of the future";
+  const Duration old = 801ms;
+  EXPECT_TRUE(dies_with([&](Leader& leader, RelayedPromise& p) {
+    p.promised = Core::stamp(leader.one.now() - old);
+  })) << "a replay gives what it gave then, which is over";
+}
+
+TEST(RelayedPromise, OneFromBeforeTheClaimDoesNotKnowIt) {
+  Leader leader(RelayMode::kAll);
+  const ClockStamp before = Core::stamp(leader.one.now() - 1ms);
+  RelayedPromise promise = leader.promise(0ms);
+  promise.promised = before;
+  const Instant lease = leader.one.status().lease_until;
+  leader.one.receive(promise);
+  EXPECT_EQ(leader.one.status().lease_until, lease);
+}
+
+TEST(NextHop, IsTheMonitorsOwnLinkOrAPeerThatReachesBoth) {
+  OneMonitor one(with_relay(RelayMode::kOff, 3));
+  EXPECT_EQ(one.monitor().next_hop(kOther), std::nullopt) << "nobody was heard yet";
+  one.receive(one.heartbeat(kOther));
+  Heartbeat third = one.heartbeat(kThird);
+  third.report_count = 2;
+  third.reports[0] = {.peer = kSelf, .hears = true, .is_heard = true};
+  third.reports[1] = {.peer = kOther, .hears = true, .is_heard = true};
+  one.receive(third);
+  EXPECT_EQ(one.monitor().next_hop(kOther), kOther);
+  EXPECT_EQ(one.monitor().next_hop(kSelf), std::nullopt);
+  EXPECT_EQ(one.monitor().next_hop(NodeId{9}), std::nullopt);
+  for (int i = 0; i < 5; ++i) {
+    one.pass(100ms);
+    third = one.heartbeat(kThird);
+    third.report_count = 2;
+    third.reports[0] = {.peer = kSelf, .hears = true, .is_heard = true};
+    third.reports[1] = {.peer = kOther, .hears = true, .is_heard = i < 4};
+    one.receive(third);
+    if (i == 3) {
+      EXPECT_EQ(one.monitor().next_hop(kOther), kThird) << "silent for 400 ms";
+    }
+  }
+  EXPECT_EQ(one.monitor().next_hop(kOther), std::nullopt) << "the peer has lost it as well";
+}
+
+}  // namespace
+}  // namespace vouch
