@@ -31,7 +31,7 @@ void EntryWriter::candidacy(const Candidacy& value) {
   number(value.log.index);
   number(value.priority);
   byte(value.consenters);
-  byte(static_cast<std::uint8_t>(value.strikes << 3 | flags_of(value)));
+  byte(static_cast<std::uint8_t>(unsigned{value.strikes} << 3U | flags_of(value)));
 }
 
 bool EntryWriter::finish() {
