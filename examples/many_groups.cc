@@ -35,7 +35,7 @@ struct Packet {
 std::vector<NodeId> voters_of(std::uint64_t group) {
   std::vector<NodeId> voters;
   for (std::uint32_t id = 1; id <= kNodes; ++id) {
-    if (group % kNodes + 1 != id) voters.push_back(NodeId{id});
+    if (group % kNodes + 1 != id) voters.emplace_back(id);
   }
   return voters;
 }
@@ -71,7 +71,7 @@ class StorageNode {
     MonitorConfig config{.self = id, .incarnation = Incarnation{1}};
     config.boot = BootMode::kFirstBoot;
     for (std::uint32_t peer = 1; peer <= kNodes; ++peer) {
-      if (NodeId{peer} != id) config.peers.push_back(NodeId{peer});
+      if (NodeId{peer} != id) config.peers.emplace_back(peer);
     }
     // (1) All groups of this node. Those that it does not vote in need not be named.
     for (std::uint64_t group = 1; group <= kGroups; ++group) {

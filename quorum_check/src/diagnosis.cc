@@ -22,10 +22,11 @@ std::uint8_t Diagnoser::raise_after(const Finding& finding) {
     case DiagnosisKind::kSickNode:
     case DiagnosisKind::kHungWorker:
     case DiagnosisKind::kProcessExit:
-      return 1;  // Said by the node itself, or known for certain.
     case DiagnosisKind::kLossyNode:
     case DiagnosisKind::kLossyLink:
-      return 1;  // The counts behind it are long enough.
+      // Said by the node itself, or known for certain; of losses the counts behind it are long
+      // enough.
+      return 1;
     case DiagnosisKind::kOneWayCut:
       // A single direction must have lost twelve in a row, which at a loss of 40 % that begins
       // comes with a chance of 0.4^12 = 1.7e-5; several at once eight each, 4.3e-7 already for two.

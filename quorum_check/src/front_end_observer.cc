@@ -35,21 +35,21 @@ Status check_observer(const FrontEndObserverConfig& config) {
       return observer_error("replicas", "each replica once", id + " twice");
     }
   }
-  constexpr Duration kLeast = std::chrono::milliseconds(1);
-  constexpr Duration kMost = std::chrono::hours(1);
+  constexpr Duration least = std::chrono::milliseconds(1);
+  constexpr Duration most = std::chrono::hours(1);
   const Duration interval = config.probe_interval;
-  if (interval < kLeast || interval > kMost) {
+  if (interval < least || interval > most) {
     return observer_error("probe_interval", "in [1 ms, 1 h]", milliseconds_text(interval));
   }
-  if (config.patience < kLeast || config.patience > interval) {
+  if (config.patience < least || config.patience > interval) {
     return observer_error("patience", "in [1 ms, probe_interval]",
                           milliseconds_text(config.patience));
   }
-  if (config.ask_interval < kLeast || config.ask_interval > interval) {
+  if (config.ask_interval < least || config.ask_interval > interval) {
     return observer_error("ask_interval", "in [1 ms, probe_interval]",
                           milliseconds_text(config.ask_interval));
   }
-  if (config.return_after < Duration::zero() || config.return_after > kMost) {
+  if (config.return_after < Duration::zero() || config.return_after > most) {
     return observer_error("return_after", "in [0, 1 h]", milliseconds_text(config.return_after));
   }
   return Done{};

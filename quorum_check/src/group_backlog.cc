@@ -89,8 +89,8 @@ bool GroupFleet::start_one(Core& core, std::uint32_t list) {
 
 void GroupFleet::start_rounds(Core& core) {
   // A few questions to each other voter fit one datagram; what would find no room is not begun.
-  constexpr std::uint32_t kRoundsPerPacket = 4;
-  std::uint32_t room = core.packets_left * kRoundsPerPacket;
+  constexpr std::uint32_t rounds_per_packet = 4;
+  std::uint32_t room = core.packets_left * rounds_per_packet;
   const auto lists = static_cast<std::uint32_t>(suspects_.size()) + 1;
   for (std::uint32_t tried = 0; tried < lists; ++tried) {
     const std::uint32_t turn = (turn_ + tried) % lists;
@@ -139,8 +139,8 @@ void GroupFleet::give_advice(Core& core) {
   if (advice_left_ == 0) return;
   if (core.now >= advises_until_) advice_left_ = 0;
   const std::uint32_t own = core.roster.self();
-  constexpr std::uint32_t kLooksPerCall = 256;
-  for (std::uint32_t looks = 0; looks < kLooksPerCall && advice_left_ > 0; ++looks) {
+  constexpr std::uint32_t looks_per_call = 256;
+  for (std::uint32_t looks = 0; looks < looks_per_call && advice_left_ > 0; ++looks) {
     const GroupIndex index = table_.first(own);
     if (index == kNoGroup) advice_left_ = 0;
     if (advice_left_ == 0 || !may_seek_more(core)) return;
@@ -161,7 +161,7 @@ Instant GroupFleet::idle_lease(const Core& core, GroupIndex index) const {
   const std::span<const PeerIndex> members = table_.members(index);
   std::array<Instant, kMaxNodes> until{};
   Voters voters;
-  for (Slot slot = 0; slot < members.size(); ++slot) {
+  for (Slot slot = 0; slot < static_cast<Slot>(members.size()); ++slot) {
     const bool is_self = members[slot] == core.roster.self();
     if (!is_self || !state.is(GroupState::kNoVote)) voters.current.insert(slot);
     const bool supports = (state.supporters >> slot & 1U) != 0;
@@ -179,7 +179,7 @@ void GroupFleet::check_lapses(Core& core) {
     return;
   }
   lapse_at_ = kNever;
-  for (PeerIndex peer = 0; peer < core.links.size(); ++peer) {
+  for (PeerIndex peer = 0; peer < static_cast<PeerIndex>(core.links.size()); ++peer) {
     if (core.links[peer].has_lapsed) continue;
     const Instant until = core.peers[peer].support_until;
     if (until > core.now) {

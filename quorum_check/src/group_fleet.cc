@@ -335,7 +335,7 @@ Instant GroupFleet::guard(const Core& core, GroupId id, Term term) const {
 
 Instant GroupFleet::promised_until(const Core& core) const {
   Instant until = kLongAgo;
-  for (PeerIndex peer = 0; peer < core.links.size(); ++peer) {
+  for (PeerIndex peer = 0; peer < static_cast<PeerIndex>(core.links.size()); ++peer) {
     if (table_.length(peer) > 0) until = std::max(until, core.links[peer].promised_until);
   }
   for (const std::uint32_t number : heap_) {
@@ -348,14 +348,14 @@ Instant GroupFleet::promised_until(const Core& core) const {
 
 void GroupFleet::tick(Core& core) {
   const Duration least = core.config.heartbeat_interval * 3 / 2;
-  constexpr int kIntervalsMost = 64;
-  for (PeerIndex peer = 0; peer < core.links.size(); ++peer) {
+  constexpr int intervals_most = 64;
+  for (PeerIndex peer = 0; peer < static_cast<PeerIndex>(core.links.size()); ++peer) {
     StreamOut& out = core.links[peer].out;
     if (peer == core.roster.self() || out.sent == out.acked) continue;
     // Who does not answer, though it may hear, is told again, but ever more seldom.
     out.patience = std::max(out.patience, least);
     if (core.now - out.waits_since < out.patience) continue;
-    out.patience = std::min(2 * out.patience, kIntervalsMost * core.config.heartbeat_interval);
+    out.patience = std::min(2 * out.patience, intervals_most * core.config.heartbeat_interval);
     ++core.counters.resends;
     out.sent = out.acked;
     out.next = out.acked;

@@ -285,7 +285,7 @@ ClientOutcome Clients::outcome(TrueTime now) const {
   ClientOutcome result = phase_;
   result.length = now - phase_began_;
   for (const Client& one : clients_) {
-    Gaps client = one;
+    Gaps client = static_cast<const Gaps&>(one);
     close_gap(client, now);
     result.unavailable = std::max(result.unavailable, client.unavailable);
     result.longest_gap = std::max(result.longest_gap, client.longest_gap);

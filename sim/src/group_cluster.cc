@@ -46,7 +46,7 @@ GroupCluster::GroupCluster(const GroupClusterOptions& options)
       cut_((options.nodes + 1U) * std::size_t{options.nodes + 1U}) {
   const std::uint32_t sharing = options.around_first != 0 ? options.around_first : options.nodes;
   for (Group& group : groups_) {
-    if (options.around_first != 0) group.voters.push_back(NodeId{1});
+    if (options.around_first != 0) group.voters.emplace_back(1U);
     while (group.voters.size() < options.voters) {
       const NodeId node{static_cast<std::uint32_t>(rng_.below(sharing)) + 1};
       if (std::ranges::find(group.voters, node) == group.voters.end()) group.voters.push_back(node);
@@ -65,7 +65,7 @@ MonitorConfig GroupCluster::config_of(NodeId id) const {
   config.peers.clear();
   config.groups.clear();
   for (std::uint32_t peer = 1; peer <= options_.nodes; ++peer) {
-    if (NodeId{peer} != id) config.peers.push_back(NodeId{peer});
+    if (NodeId{peer} != id) config.peers.emplace_back(peer);
   }
   for (std::uint32_t number = 0; number < groups_.size(); ++number) {
     const std::vector<NodeId>& voters = groups_[number].voters;
@@ -83,8 +83,8 @@ void GroupCluster::boot(Node& node, NodeId id, BootMode mode) {
   MonitorConfig config = config_of(id);
   if (config.groups.empty()) return;
   config.boot = mode;
-  Result<Monitor> monitor =
-      Monitor::create(config, now_, rng_.fork(id.value() * 1000 + node.incarnation.value()));
+  Result<Monitor> monitor = Monitor::create(
+      config, now_, rng_.fork(std::uint64_t{id.value()} * 1000 + node.incarnation.value()));
   VOUCH_ASSERT(monitor.has_value());
   node.monitor.emplace(*std::move(monitor));
   node.is_up = true;

@@ -121,8 +121,8 @@ Duration consent_limit(const MonitorConfig& config) {
 }
 
 Duration advice_memory(const MonitorConfig& config) {
-  constexpr int kReadingsToClear = 20;
-  return (kLossWindow + 2 * kReadingsToClear) * config.heartbeat_interval;
+  constexpr int readings_to_clear = 20;
+  return (kLossWindow + 2 * readings_to_clear) * config.heartbeat_interval;
 }
 
 Duration liveness_bound(const MonitorConfig& config) {

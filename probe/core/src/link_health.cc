@@ -74,7 +74,7 @@ void LinkHealth::end_outage(Instant now, const LinkLimits& limits) {
     const std::int64_t up = (heard_at_ - last_outage_end_ + limits.interval / 2) / limits.interval;
     const std::uint64_t newest =
         up < 62 ? (std::uint64_t{1} << (up < 0 ? 0 : up + 2)) - 1 : ~std::uint64_t{0};
-    const bool was_up = up >= kUpLeast && std::popcount(lost_ & newest) * 8 <= up;
+    const bool was_up = up >= kUpLeast && std::int64_t{std::popcount(lost_ & newest)} * 8 <= up;
     if (outage_period_ <= kFlapWindow && was_up) flapping_ = true;
   }
   last_outage_end_ = now;

@@ -321,7 +321,7 @@ void BuiltinElection::adopt_term(Race& race, Term term) {
 
 void BuiltinElection::ask_voters(Race& race, Instant now) {
   const VoteRequest request{self_, race.id, race.epoch, race.term, race.log};
-  for (Slot slot = 0; slot < roster_.size(); ++slot) {
+  for (Slot slot = 0; slot < static_cast<Slot>(roster_.size()); ++slot) {
     if (!race.voters.contains(slot) || race.yes.contains(slot) || race.no.contains(slot)) continue;
     ++counters_.requests_sent;
     out_.push(SendVote{roster_.node(slot), request});
@@ -342,7 +342,7 @@ void BuiltinElection::conclude(Race& race, Instant now) {
   race.standing = false;
   ++counters_.candidacies_won;
   Elected elected{.group = race.id, .term = race.term, .requested_at = race.requested_at};
-  for (Slot slot = 0; slot < roster_.size(); ++slot) {
+  for (Slot slot = 0; slot < static_cast<Slot>(roster_.size()); ++slot) {
     if (race.yes.contains(slot)) elected.voters.push(roster_.node(slot));
   }
   // Rule S8: an earlier lease rests on a majority of promises, whoever holds it. It is over when so

@@ -112,8 +112,8 @@ struct Core {
   /// Whether what one more group can cause finds room, besides every datagram that may go out. What
   /// does not is left for the next call.
   [[nodiscard]] bool has_room() const {
-    constexpr std::size_t kActionsPerGroup = 16;
-    return out.size() + kActionsPerGroup + packets_left < out.capacity();
+    constexpr std::size_t actions_per_group = 16;
+    return out.size() + actions_per_group + packets_left < out.capacity();
   }
 
   /// Adds an entry to the datagram that is being filled for `peer`; sends that first when it is

@@ -61,12 +61,12 @@ class GroupCluster {
   /// Runs for `time`.
   void run(Duration time);
 
-  void crash(NodeId node);
-  void restart(NodeId node);
+  void crash(NodeId id);
+  void restart(NodeId id);
   void cut(NodeId from, NodeId to) { set_cut(from, to, true); }
   void heal(NodeId from, NodeId to) { set_cut(from, to, false); }
   void set_loss(std::uint32_t per_million) { options_.loss_per_million = per_million; }
-  void tell(NodeId node, const LocalEvent& event);
+  void tell(NodeId id, const LocalEvent& event);
   /// From now on every voter may lead.
   void make_eligible();
 

@@ -50,7 +50,7 @@ class EntryWriter {
   [[nodiscard]] bool append(const Statement& statement);
   /// The sender of the request is that of the batch.
   [[nodiscard]] bool append(const ConfirmRequest& request);
-  [[nodiscard]] bool append(const ConfirmReply& reply, const Candidacy& candidacy);
+  [[nodiscard]] bool append(const ConfirmReply& reply, const Candidacy& own);
 
  private:
   void byte(std::uint8_t value);
