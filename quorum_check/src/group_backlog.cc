@@ -209,8 +209,7 @@ void GroupFleet::sweep(Core& core) {
       pool_[number].watch.hand_over(core, sweep_reason_);
       pool_[number].due = core.now;
     }
-    for (std::size_t at = heap_.size() / 2; at > 0; --at)
-      heap_sift(static_cast<std::uint32_t>(at - 1));
+    heap_rebuild();
   }
   const std::uint32_t own = core.roster.self();
   const bool goes_on =

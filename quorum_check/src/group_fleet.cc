@@ -170,6 +170,12 @@ void GroupFleet::heap_sift(std::uint32_t at) {
   heap_put(at, number);
 }
 
+/// Puts everything in order again after many have become due at once.
+void GroupFleet::heap_rebuild() {
+  for (std::size_t at = heap_.size() / 2; at > 0; --at)
+    heap_sift(static_cast<std::uint32_t>(at - 1));
+}
+
 void GroupFleet::heap_set(std::uint32_t number, Instant due) {
   pool_[number].due = due;
   heap_sift(pool_[number].heap_at);
@@ -207,8 +213,7 @@ void GroupFleet::touch_all(Core& core, PeerIndex peer) {
   for (const std::uint32_t number : heap_) {
     if (pool_[number].watch.members().slot_of(peer) != kNoSlot) pool_[number].due = core.now;
   }
-  for (std::size_t at = heap_.size() / 2; at > 0; --at)
-    heap_sift(static_cast<std::uint32_t>(at - 1));
+  heap_rebuild();
 }
 
 bool GroupFleet::handle_idle(Core&, GroupIndex index, const LogAdvanced& event) {
@@ -266,8 +271,7 @@ void GroupFleet::handle_process_end(Core& core, PeerIndex peer) {
     pool_[number].told = told;
     pool_[number].due = core.now;
   }
-  for (std::size_t at = heap_.size() / 2; at > 0; --at)
-    heap_sift(static_cast<std::uint32_t>(at - 1));
+  heap_rebuild();
   for (GroupIndex index = table_.first(peer); index != kNoGroup; index = table_.after(index)) {
     GroupState& state = table_[index];
     Told told{.claimed = true, .supported = state.is(GroupState::kSupported)};

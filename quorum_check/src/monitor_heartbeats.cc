@@ -49,22 +49,16 @@ void Monitor::take_padded_echo(Peer& peer, const H& heartbeat) {
 
 /// The echo-age gate: whether this heartbeat proves that its sender heard us lately. Old traffic
 /// that trickles out of a queue carries old echoes, and a sender that does not hear us can carry
-/// no new one; neither may refresh anything.
-template <typename H>
-bool Monitor::take_echo(Peer& peer, const H& heartbeat) {
-  if (heartbeat.echo_incarnation != core_.config.incarnation || heartbeat.echo.value() == 0) {
-    return false;
-  }
-  const Instant echo{Duration(heartbeat.echo.value())};
-  if (echo > core_.now || echo < core_.began) return false;
+/// no new one; neither may refresh anything. `age`: see echo_age.
+bool Monitor::take_echo(Peer& peer, Duration age) {
+  if (age < Duration::zero()) return false;
+  const Instant echo = core_.now - age;
   if (echo > peer.echoed) {
     peer.echoed = echo;
-    const Duration sample = core_.now - echo;
-    peer.round_trip =
-        peer.round_trip_known ? peer.round_trip + (sample - peer.round_trip) / 8 : sample;
+    peer.round_trip = peer.round_trip_known ? peer.round_trip + (age - peer.round_trip) / 8 : age;
     peer.round_trip_known = true;
   }
-  return core_.now - echo <= core_.config.lease - core_.config.heartbeat_interval;
+  return age <= core_.config.lease - core_.config.heartbeat_interval;
 }
 
 /// How long ago this node sent what is echoed; negative if nothing of this life is.
@@ -83,10 +77,10 @@ void Monitor::handle(PeerIndex from, const Heartbeat& heartbeat) {
   }
   if (!take_heartbeat(from, heartbeat)) return;
   if (must_answer(peer, heartbeat)) core_.answer = from;
-  const bool echo_fresh = take_echo(peer, heartbeat);
+  const Duration age = echo_age(heartbeat.echo_incarnation, heartbeat.echo);
+  const bool echo_fresh = take_echo(peer, age);
   take_padded_echo(peer, heartbeat);
-  health_.heard(core_.now, matrix_index(from), heartbeat,
-                echo_age(heartbeat.echo_incarnation, heartbeat.echo), core_.sick());
+  health_.heard(core_.now, matrix_index(from), heartbeat, age, core_.sick());
   if (echo_fresh) {
     peer.promised = heartbeat.sent_at;
     peer.detector.heartbeat(core_.now, heartbeat.seq);
@@ -124,9 +118,10 @@ void Monitor::handle(PeerIndex from, const NodeHeartbeat& heartbeat) {
   const Instant again_at =
       saturating_add(core_.links[from].heartbeat_at, core_.config.heartbeat_interval / 4);
   if (core_.now >= again_at && must_answer(peer, heartbeat)) core_.answer = from;
-  const bool echo_fresh = take_echo(peer, heartbeat);
+  const Duration age = echo_age(heartbeat.echo_incarnation, heartbeat.echo);
+  const bool echo_fresh = take_echo(peer, age);
   take_padded_echo(peer, heartbeat);
-  hear_links(heartbeat, echo_age(heartbeat.echo_incarnation, heartbeat.echo));
+  hear_links(heartbeat, age);
   fleet_->handle_digest(core_, from, heartbeat, echo_fresh);
   PeerLink& link = core_.links[from];
   const bool knows = link.in.applied >= link.in.removed;

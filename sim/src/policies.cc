@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "vouch/probe/link_health.h"
+#include "vouch/quorum_check/diagnosis.h"
 #include "vouch/sim/dynamodb.h"
 #include "vouch/sim/omnipaxos.h"
 #include "vouch/sim/sentinel.h"
@@ -121,7 +122,7 @@ Duration consent_limit(const MonitorConfig& config) {
 }
 
 Duration advice_memory(const MonitorConfig& config) {
-  constexpr int readings_to_clear = 20;
+  const int readings_to_clear = Diagnoser::clear_after(DiagnosisKind::kLossyNode);
   return (kLossWindow + 2 * readings_to_clear) * config.heartbeat_interval;
 }
 

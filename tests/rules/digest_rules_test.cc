@@ -65,69 +65,19 @@ TEST(DigestRules, ASampleOfTheGraphsOfFive) {
 }
 
 TEST(DigestRules, S1_NoCampaignWhileTheQuorumLeaseRuns) {
-  for (std::uint64_t seed = 1; seed <= 10; ++seed) {
-    sim::Plan plan = plan_of(5, 20s, 5s);
-    cut_both(plan.faults, plan.fault_from, 0, 1);
-    cut_both(plan.faults, plan.fault_from, 0, 2);
-    cut_both(plan.faults, plan.fault_from + 8s, 0, 3);
-    cut_both(plan.faults, plan.fault_from + 8s, 0, 4);
-    heal_all(plan, plan.fault_until);
-    Notes notes;
-    const sim::RunResult result = run_vouch(plan, digest_config(), seed, &notes);
-    expect_rule(result, sim::Rule::kS1);
-    EXPECT_EQ(result.split_lease, Duration::zero());
-    ASSERT_FALSE(notes.of(sim::NoteKind::kCampaign).empty());
-    EXPECT_GT(notes.of(sim::NoteKind::kCampaign)[0].at, plan.fault_from + 8s + 500ms);
-  }
+  expect_no_campaign_while_the_lease_runs(digest_config(), 10);
 }
 
 TEST(DigestRules, S2_AtMostOneHolderOfTheLease) {
-  for (std::uint64_t seed = 1; seed <= 10; ++seed) {
-    sim::Plan plan = plan_of(5, 10s, 5s);
-    for (sim::NodeIndex follower = 1; follower < 5; ++follower) {
-      const Duration late = 250ms;
-      plan.faults.push_back(
-          {sim::kStart + 3s, {sim::FaultKind::kDelay, follower, 0, late.count(), 0}});
-      plan.faults.push_back({plan.fault_from, cut(0, follower)});
-    }
-    heal_all(plan, plan.fault_until);
-    const sim::RunResult result = run_vouch(plan, digest_config(), seed);
-    EXPECT_EQ(result.split_lease, Duration::zero()) << "seed " << seed;
-    EXPECT_GE(result.during.leader_changes, 1U);
-  }
+  expect_one_holder_of_the_lease(digest_config(), 10);
 }
 
 TEST(DigestRules, S7_PromisesSurviveARestart) {
-  for (std::uint64_t seed = 1; seed <= 10; ++seed) {
-    sim::Plan plan = plan_of(3, 5s, 5s);
-    cut_both(plan.faults, plan.fault_from - 1s, 0, 1);
-    plan.faults.push_back({plan.fault_from, {sim::FaultKind::kCrash, 2, 0, 0, 0}});
-    cut_both(plan.faults, plan.fault_from, 0, 2);
-    plan.faults.push_back({plan.fault_from + 50ms, {sim::FaultKind::kRestart, 2, 0, 0, 0}});
-    heal_all(plan, plan.fault_until);
-    const sim::RunResult result = run_vouch(plan, digest_config(), seed);
-    expect_rule(result, sim::Rule::kS1);
-    EXPECT_EQ(result.split_lease, Duration::zero());
-    EXPECT_GE(result.during.leader_changes, 1U);
-  }
+  expect_promises_to_survive_a_restart(digest_config(), 10);
 }
 
 TEST(DigestRules, S8_TheDriftArithmeticHoldsOnBothSides) {
-  MonitorConfig config = digest_config();
-  config.clock_drift_ppm = 50'000;
-  for (std::uint64_t seed = 1; seed <= 10; ++seed) {
-    sim::Plan plan = plan_of(5, 10s, 5s);
-    for (sim::NodeIndex node = 0; node < 5; ++node) {
-      plan.faults.push_back(
-          {sim::kStart, {sim::FaultKind::kClock, node, 0, node == 0 ? -49'000 : 49'000, 0}});
-    }
-    for (sim::NodeIndex follower = 1; follower < 5; ++follower)
-      cut_both(plan.faults, plan.fault_from, 0, follower);
-    heal_all(plan, plan.fault_until);
-    const sim::RunResult result = run_vouch(plan, config, seed);
-    EXPECT_EQ(result.split_lease, Duration::zero()) << "seed " << seed;
-    EXPECT_EQ(result.during.leader_changes, 1U);
-  }
+  expect_drift_to_be_allowed_for(digest_config(), 10);
 }
 
 // A leader that is lost while one of two followers is paused, and loss on every link: whatever is

@@ -23,6 +23,8 @@ constexpr Term kTerm{1};
 struct Played {
   NodeId id{};
   bool speaks = true;
+  bool acknowledges = true;
+  int told = 0;  ///< Statements that it was sent, however often.
   Seq seq{};
   ClockStamp sent_at{};   ///< Of its newest heartbeat.
   NodeHeartbeat heard{};  ///< What it was sent last.
@@ -88,6 +90,7 @@ class Statements : public ::testing::Test {
       Played& peer = peers_[send->to.value() - 2];
       if (const auto* heartbeat = std::get_if<NodeHeartbeat>(&send->message)) {
         peer.heard = *heartbeat;
+        if (!peer.acknowledges) continue;
         peer.digest.ack_stream = heartbeat->digest.stream;
         peer.digest.ack = heartbeat->digest.head;
       } else if (const auto* batch = std::get_if<GroupBatch>(&send->message)) {
@@ -95,6 +98,7 @@ class Statements : public ::testing::Test {
         GroupEntry entry;
         while (reader.next(entry)) {
           if (entry.kind == EntryKind::kReply) answers_.push_back(entry.reply.answer);
+          if (entry.kind == EntryKind::kSupport) ++peer.told;
         }
       }
     }
@@ -225,6 +229,25 @@ TEST_F(Statements, D5_SumsThatDifferAreNoticed) {
   run(1s);
   EXPECT_GE(monitor_->counters().resyncs, 1U);
   EXPECT_EQ(two().heard.digest.ack_stream, 0U);
+}
+
+// What is not acknowledged may be lost: it is told again, ever more seldom, until it is.
+TEST_F(Statements, D6_WhatIsNotAcknowledgedIsToldAgain) {
+  boot(BootMode::kFirstBoot);
+  run(500ms);
+  two().acknowledges = false;
+  state(two(), EntryKind::kClaim);
+  for (int i = 0; i < 100 && two().told == 0; ++i)
+    run(10ms);
+  ASSERT_EQ(two().told, 1);
+  run(2s);
+  EXPECT_GE(two().told, 3);
+  EXPECT_LE(two().told, 6);
+  two().acknowledges = true;
+  run(200ms);
+  const int told = two().told;
+  run(5s);
+  EXPECT_EQ(two().told, told);
 }
 
 }  // namespace

@@ -11,42 +11,14 @@ namespace {
 
 using namespace std::chrono_literals;
 
-// No campaign while the leader's quorum lease runs: two followers lose the leader, two keep it, and
-// for as long as that lasts nobody may campaign. Then the leader loses the others too.
 TEST(Rule, S1_NoCampaignWhileTheQuorumLeaseRuns) {
-  for (std::uint64_t seed = 1; seed <= 20; ++seed) {
-    sim::Plan plan = plan_of(5, 20s, 5s);
-    cut_both(plan.faults, plan.fault_from, 0, 1);
-    cut_both(plan.faults, plan.fault_from, 0, 2);
-    cut_both(plan.faults, plan.fault_from + 8s, 0, 3);
-    cut_both(plan.faults, plan.fault_from + 8s, 0, 4);
-    heal_all(plan, plan.fault_until);
-    Notes notes;
-    const sim::RunResult result = run_vouch(plan, {}, seed, &notes);
-    expect_rule(result, sim::Rule::kS1);
-    ASSERT_FALSE(notes.of(sim::NoteKind::kCampaign).empty());
-    EXPECT_GT(notes.of(sim::NoteKind::kCampaign)[0].at, plan.fault_from + 8s + 500ms);
-  }
+  expect_no_campaign_while_the_lease_runs({}, 20);
 }
 
-// At most one holder: acknowledgements reach the leader late, so that a lease counted from their
-// arrival would outlive the promises that it rests on.
 TEST(Rule, S2_AtMostOneHolderOfTheLease) {
   MonitorConfig config;
   config.transfer_cooldown = {};  // Or the slow leader would be handed over before the cut.
-  for (std::uint64_t seed = 1; seed <= 20; ++seed) {
-    sim::Plan plan = plan_of(5, 10s, 5s);
-    for (sim::NodeIndex follower = 1; follower < 5; ++follower) {
-      const Duration late = 250ms;
-      plan.faults.push_back(
-          {sim::kStart + 3s, {sim::FaultKind::kDelay, follower, 0, late.count(), 0}});
-      plan.faults.push_back({plan.fault_from, cut(0, follower)});
-    }
-    heal_all(plan, plan.fault_until);
-    const sim::RunResult result = run_vouch(plan, config, seed);
-    EXPECT_EQ(result.split_lease, Duration::zero()) << "seed " << seed;
-    EXPECT_GE(result.during.leader_changes, 1U);
-  }
+  expect_one_holder_of_the_lease(config, 20);
 }
 
 /// A consent of `from` as an answer to `asked`.
@@ -153,41 +125,12 @@ TEST(Rule, S6_TermsNeverDecreaseAndTokensStrictlyIncrease) {
   }
 }
 
-// A follower promises, dies and is back within the lease: the vote that it may have excluded before
-// is excluded still.
 TEST(Rule, S7_PromisesSurviveARestart) {
-  for (std::uint64_t seed = 1; seed <= 20; ++seed) {
-    sim::Plan plan = plan_of(3, 5s, 5s);
-    // Node 2 is the leader's only supporter; it restarts, and hears the candidate only.
-    cut_both(plan.faults, plan.fault_from - 1s, 0, 1);
-    plan.faults.push_back({plan.fault_from, {sim::FaultKind::kCrash, 2, 0, 0, 0}});
-    cut_both(plan.faults, plan.fault_from, 0, 2);
-    plan.faults.push_back({plan.fault_from + 50ms, {sim::FaultKind::kRestart, 2, 0, 0, 0}});
-    heal_all(plan, plan.fault_until);
-    const sim::RunResult result = run_vouch(plan, {}, seed);
-    expect_rule(result, sim::Rule::kS1);
-    EXPECT_EQ(result.split_lease, Duration::zero());
-    EXPECT_GE(result.during.leader_changes, 1U);
-  }
+  expect_promises_to_survive_a_restart({}, 20);
 }
 
-// Clocks as far apart as the bound allows: the leader's slow, the others' fast.
 TEST(Rule, S8_TheDriftArithmeticHoldsOnBothSides) {
-  MonitorConfig config;
-  config.clock_drift_ppm = 50'000;
-  for (std::uint64_t seed = 1; seed <= 20; ++seed) {
-    sim::Plan plan = plan_of(5, 10s, 5s);
-    for (sim::NodeIndex node = 0; node < 5; ++node) {
-      plan.faults.push_back(
-          {sim::kStart, {sim::FaultKind::kClock, node, 0, node == 0 ? -49'000 : 49'000, 0}});
-    }
-    for (sim::NodeIndex follower = 1; follower < 5; ++follower)
-      cut_both(plan.faults, plan.fault_from, 0, follower);
-    heal_all(plan, plan.fault_until);
-    const sim::RunResult result = run_vouch(plan, config, seed);
-    EXPECT_EQ(result.split_lease, Duration::zero()) << "seed " << seed;
-    EXPECT_EQ(result.during.leader_changes, 1U);
-  }
+  expect_drift_to_be_allowed_for({}, 20);
 }
 
 // A voter bound to leader 3 votes for candidate 2 (kWaitOut), which gives up. The next candidate

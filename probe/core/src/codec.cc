@@ -3,6 +3,8 @@
 #include <array>
 #include <concepts>
 
+#include "wire_fields.h"
+
 namespace vouch {
 namespace {
 
@@ -17,12 +19,6 @@ constexpr MessageType kRelayedPromiseType{8};
 
 // Each `fields` lists the fields of one type once, for writing (M is const) and for reading: the
 // two directions cannot disagree.
-
-template <typename Wire, Either<Sender> M>
-void fields(Wire& wire, M& m) {
-  wire.number(m.node);
-  wire.number(m.incarnation);
-}
 
 template <typename Wire, Either<LogPosition> M>
 void fields(Wire& wire, M& m) {
@@ -68,8 +64,9 @@ void fields(Wire& wire, M& m) {
   wire.flags(m.withheld);
 }
 
-template <typename Wire, Either<Heartbeat> M>
-void fields(Wire& wire, M& m) {
+/// Who says it, when, and what it echoes: how every heartbeat begins.
+template <typename Wire, typename M>
+void stamp_fields(Wire& wire, M& m) {
   fields(wire, m.from);
   wire.number(m.seq);
   wire.number(m.sent_at);
@@ -77,6 +74,11 @@ void fields(Wire& wire, M& m) {
   wire.number(m.echo);
   wire.number(m.promised);
   wire.number(m.echo_padded);
+}
+
+template <typename Wire, Either<Heartbeat> M>
+void fields(Wire& wire, M& m) {
+  stamp_fields(wire, m);
   wire.flags(m.sick, m.padded);
   wire.count(m.report_count, m.reports.size());
   wire.count(m.group_count, m.groups.size());
@@ -107,13 +109,7 @@ void fields(Wire& wire, M& m) {
 
 template <typename Wire, Either<NodeHeartbeat> M>
 void fields(Wire& wire, M& m) {
-  fields(wire, m.from);
-  wire.number(m.seq);
-  wire.number(m.sent_at);
-  wire.number(m.echo_incarnation);
-  wire.number(m.echo);
-  wire.number(m.promised);
-  wire.number(m.echo_padded);
+  stamp_fields(wire, m);
   wire.flags(m.sick, m.padded, m.limps, m.stuck);
   wire.number(m.padded_behind);
   wire.number(m.lease_floor);

@@ -2,6 +2,8 @@
 
 #include <concepts>
 
+#include "wire_fields.h"
+
 namespace vouch {
 namespace {
 
@@ -11,15 +13,9 @@ constexpr MessageType kFrontEndTallyType{34};
 
 // As in codec.cc: one list of fields for writing and for reading.
 
-template <typename Wire, Either<Sender> M>
-void front_end_fields(Wire& wire, M& m) {
-  wire.number(m.node);
-  wire.number(m.incarnation);
-}
-
 template <typename Wire, Either<FrontEndProbe> M>
-void front_end_fields(Wire& wire, M& m) {
-  front_end_fields(wire, m.from);
+void fields(Wire& wire, M& m) {
+  fields(wire, m.from);
   wire.number(m.group);
   wire.number(m.sent_at);
   wire.number(m.echo_incarnation);
@@ -30,8 +26,8 @@ void front_end_fields(Wire& wire, M& m) {
 }
 
 template <typename Wire, Either<FrontEndAnswer> M>
-void front_end_fields(Wire& wire, M& m) {
-  front_end_fields(wire, m.from);
+void fields(Wire& wire, M& m) {
+  fields(wire, m.from);
   wire.number(m.group);
   wire.number(m.echo_incarnation);
   wire.number(m.echo);
@@ -45,8 +41,8 @@ void front_end_fields(Wire& wire, M& m) {
 }
 
 template <typename Wire, Either<FrontEndTally> M>
-void front_end_fields(Wire& wire, M& m) {
-  front_end_fields(wire, m.from);
+void fields(Wire& wire, M& m) {
+  fields(wire, m.from);
   wire.number(m.sent_at);
   wire.number(m.list);
   wire.number(m.lost);
@@ -70,7 +66,7 @@ constexpr MessageType front_end_type_of() {
 template <typename T>
 Decoded<FrontEndMessage> read_front_end(WireReader& wire) {
   FrontEndMessage message{std::in_place_type<T>};
-  front_end_fields(wire, *std::get_if<T>(&message));
+  fields(wire, *std::get_if<T>(&message));
   return wire.finish(message);
 }
 
@@ -80,7 +76,7 @@ std::size_t encode(const FrontEndMessage& message, ClusterHash cluster, std::spa
   return std::visit(
       [&]<typename T>(const T& m) {
         WireWriter wire(room, cluster, front_end_type_of<T>());
-        front_end_fields(wire, m);
+        fields(wire, m);
         return wire.finish();
       },
       message);

@@ -149,6 +149,7 @@ class GroupFleet {
   void heap_set(std::uint32_t number, Instant due);
   void heap_remove(std::uint32_t number);
   void heap_sift(std::uint32_t at);
+  void heap_rebuild();
   void heap_put(std::uint32_t at, std::uint32_t number);
 
   // Taking up groups whose leader is gone (group_backlog.cc).

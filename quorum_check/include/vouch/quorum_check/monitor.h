@@ -166,8 +166,7 @@ class Monitor {
   template <typename H>
   bool take_heartbeat(PeerIndex from, const H& heartbeat);
   [[nodiscard]] Duration echo_age(Incarnation incarnation, ClockStamp echo) const;
-  template <typename H>
-  bool take_echo(Peer& peer, const H& heartbeat);
+  bool take_echo(Peer& peer, Duration age);
   template <typename H>
   void take_padded_echo(Peer& peer, const H& heartbeat);
   template <typename H>
