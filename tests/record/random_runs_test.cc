@@ -62,7 +62,7 @@ TEST(RandomRuns, SequencesOfGraphsReplayBitForBit) {
 // Groups that travel apart from heartbeats: the same record of the same rules.
 TEST(RandomRuns, DecisionsWithDigestsReplayBitForBit) {
   std::map<std::string, std::uint64_t> kinds;
-  const std::uint64_t runs = sampled(5);
+  const std::uint64_t runs = sampled(3);
   for (std::uint64_t seed = 1; seed <= runs; ++seed) {
     SCOPED_TRACE(seed);
     sim::SwarmCase swarm = sim::draw_case(2 * seed);
