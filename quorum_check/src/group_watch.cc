@@ -111,7 +111,12 @@ void GroupWatch::learn_leader(Core& core, Term term, Slot leader) {
     adopt_term(core, term, believable ? leader : kNoSlot);
   } else if (term == term_ && leader_ == kNoSlot && believable && !leads_) {
     set_leader(core, leader);
-    if (round_.active()) end_round(core);  // The question is about somebody now.
+    // The question is about somebody now; if it was about just that one, it goes on (rule L5).
+    // Peers that disagree on who led may name it and take it back for ever, and answers that take
+    // longer than from one to the next would find no round.
+    const bool asks_about_it = round_.subject() == leader &&
+                               round_.subject_incarnation() == peer_of(core, leader).incarnation;
+    if (round_.active() && !asks_about_it) end_round(core);
   }
 }
 

@@ -74,6 +74,13 @@ void Liveness::noted(const Engine& engine, NodeIndex, const Note& note) {
   }
 }
 
+void Liveness::moved(const Engine& engine, NodeIndex, NodeIndex, const Payload&, Fate) {
+  // Asked before the receiver has handled what arrives: if it is the missing log, until just then.
+  if (!is_open_ || !is_fit_ || period_.situation != Situation::kRecoverable) return;
+  if (measures_.usable_leaders(engine) != 0) return;
+  if (electable(engine, reachability_) == 0) constrained_until_ = engine.now();
+}
+
 void Liveness::begin(const Engine& engine) {
   is_open_ = true;
   was_settled_ = measures_.usable_leaders(engine) != 0;
@@ -94,6 +101,7 @@ void Liveness::finish(const Engine& engine) {
 void Liveness::open(const Engine& engine) {
   period_ = {};
   period_.began = engine.now();
+  constrained_until_ = engine.now();
   period_.is_healed = is_whole(engine.reachability());
   is_troubled_ = engine.is_troubled();
   const bool was_fit = is_fit_;
@@ -134,12 +142,15 @@ void Liveness::close(const Engine& engine) {
         period_.is_disturbed = period_.elections > 0 || period_.recovery > Duration::zero();
         break;
       case Situation::kRecoverable:
-        period_.is_stuck = !is_usable;
+        // A log that left over a slow link before the period began arrives in its time. Until then
+        // the election was constrained, and from then on the bound counts.
+        period_.is_stuck = !is_usable && period_.ended - constrained_until_ > bound_;
         // A campaign that was under way when the links changed may still end in a leadership that
         // cannot last: one election of this period after it is no churn.
         period_.is_churning = (period_.leader_changes > 1 && period_.elections > 1) ||
                               (period_.elections > 0 && last_election_ > measures_.last_unusable());
-        period_.is_late = is_usable && period_.recovery > bound_;
+        period_.is_late =
+            is_usable && period_.recovery > constrained_until_ - period_.began + bound_;
         break;
       case Situation::kHopeless: {
         bool leads = false;

@@ -56,7 +56,7 @@ RunResult run(const Protocol& protocol, const Plan& plan, const RunOptions& opti
   engine.observe(diagnoses, Watch::kReplicas);
   if (options.is_checked) {
     engine.observe(checker, Watch::kReplicas);
-    engine.observe(liveness, Watch::kReplicas);
+    engine.observe(liveness);  // A log arrives in a message.
   }
   for (Observer* observer : options.observers)
     engine.observe(*observer);

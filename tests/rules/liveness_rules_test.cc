@@ -137,6 +137,34 @@ TEST(Rule, L5_ARoundOutlivesItsAttempts) {
   }
 }
 
+// The leader's process comes back at once: it says that it does not lead, and knows no more that it
+// has led. The best by rank hears everybody 260 ms late, so that for a part of each heartbeat
+// interval the one or the other believes still, or again, that it leads, and says so. What was
+// asked about it goes on.
+TEST(Rule, L5_ARoundOutlivesARumourOfWhomItIsAbout) {
+  MonitorConfig config;
+  config.lease = 1500ms;
+  config.heartbeat_interval = 100ms;
+  config.detector.timeout = 600ms;
+  config.confirm_interval = 50ms;
+  for (const std::size_t replicas : {3U, 5U}) {
+    sim::Plan plan = plan_of(replicas, 10s, 1s);
+    const auto last = static_cast<sim::NodeIndex>(replicas - 1);
+    plan.initial_leader = last;
+    for (sim::NodeIndex other = 1; other <= last; ++other) {
+      plan.faults.push_back(
+          {plan.fault_from - 2s, {sim::FaultKind::kDelay, other, 0, Duration(260ms).count(), 0}});
+    }
+    plan.faults.push_back({plan.fault_from, {sim::FaultKind::kCrash, last, 0, 0, 0}});
+    plan.faults.push_back({plan.fault_from + 50ms, {sim::FaultKind::kRestart, last, 0, 0, 0}});
+    for (std::uint64_t seed = 1; seed <= 20; ++seed) {
+      const sim::RunResult result = run_vouch(plan, config, seed);
+      EXPECT_NE(result.leaders_at_heal, 0U) << replicas << ", seed " << seed;
+      EXPECT_LE(result.failover(), config.promise() + 4 * 260ms) << replicas << ", seed " << seed;
+    }
+  }
+}
+
 // A follower is alone for ten seconds and comes back: it brings no higher term.
 TEST(Rule, L6_AHealDisturbsNobody) {
   for (std::uint64_t seed = 1; seed <= 20; ++seed) {

@@ -209,6 +209,55 @@ TEST(Liveness, ExpectsNoLeaderWhereTheLogAndTheMajorityAreNotOnOneNode) {
   EXPECT_EQ(judge(but_second_campaigns, crash_and_drain), "L3 ") << "but it is to be quiet";
 }
 
+/// The leader is gone at 2 s, and the third node, which has the log, may not lead; `arrives` later
+/// the log reaches the second one, which leads `takes` after that. All is watched until 10 s.
+std::string judge_late_log(Duration arrives, Duration takes) {
+  const ToyProtocol protocol([&](ToyReplica& replica, const ToyEvent& event, Context& context) {
+    const bool is_third = replica.self == NodeId{3};
+    switch (event.kind) {
+      case Kind::kStarted:
+        if (replica.self == NodeId{1})
+          replica.reported = {Role::kLeader, Term{1}, NodeId{1}, kNever};
+        if (is_third) replica.log = {Term{1}, 9};
+        return is_third ? context.now() + 2s + arrives : kNever;
+      case Kind::kMessage:
+        replica.log = {Term{1}, event.number};
+        return context.now() + takes;
+      case Kind::kTimeout:
+        if (is_third) {
+          context.send<ToyMessage>(NodeId{2}, ToyMessage{9});
+        } else {
+          campaign(replica, context);
+          replica.reported = {Role::kLeader, Term{2}, NodeId{2}, kNever};
+        }
+    }
+    return kNever;
+  });
+  Measures measures;
+  Checker checker({});
+  Liveness liveness(measures, checker, 1s);
+  Engine engine(protocol, {.replicas = 3});
+  engine.observe(measures);
+  engine.observe(liveness);
+  engine.start();
+  engine.run_until(kStart + 2s);
+  liveness.begin(engine);
+  engine.crash(0);
+  engine.set_drained(2, true);
+  engine.run_until(kStart + 10s);
+  liveness.finish(engine);
+  return rules(checker.violations());
+}
+
+// What left over a slow link arrives long after the link is well again.
+TEST(Liveness, CountsTheBoundFromWhenTheLogHasArrived) {
+  EXPECT_EQ(judge_late_log(3s, 900ms), "");
+  EXPECT_EQ(judge_late_log(3s, 1100ms), "L2 ") << "too late after it";
+  EXPECT_EQ(judge_late_log(3s, 10s), "L2 ") << "and never";
+  EXPECT_EQ(judge_late_log(7500ms, 10s), "") << "just arrived";
+  EXPECT_EQ(judge_late_log(10s, 1s), "") << "not arrived";
+}
+
 /// A disk stalls from 2 to 6 s. At 6.1 s the second node campaigns, and leads 0.1 s later; if
 /// `elects_meanwhile`, somebody was elected during the stall too.
 std::string judge_after_stall(bool elects_meanwhile) {

@@ -32,10 +32,12 @@ struct Period {
   std::uint32_t leader_changes = 0;
   Duration recovery{};        ///< Until the last moment without a usable leader; zero: always one.
   bool is_disturbed = false;  ///< kKept: a campaign, or no usable leader for a while.
-  bool is_stuck = false;      ///< kRecoverable: no usable leader at the end.
+  bool is_stuck = false;      ///< kRecoverable: no usable leader at the end, and it had its time.
   /// kRecoverable: more elections and more leaderships than one, or an election after the recovery.
   bool is_churning = false;
-  bool is_late = false;   ///< kRecoverable: usable at the end, but not within the bound.
+  /// kRecoverable: usable at the end, but not within the bound, counted from when somebody with a
+  /// majority had the log.
+  bool is_late = false;
   bool is_noisy = false;  ///< kHopeless: a campaign, or somebody still leads at the end.
 
   [[nodiscard]] bool is_clean() const {
@@ -61,6 +63,8 @@ class Liveness final : public Observer {
   Liveness(Measures& measures, Checker& checker, Duration bound, Duration advice_memory = {})
       : measures_(measures), checker_(checker), bound_(bound), advice_memory_(advice_memory) {}
 
+  void moved(const Engine& engine, NodeIndex from, NodeIndex to, const Payload& payload,
+             Fate fate) override;
   void noted(const Engine& engine, NodeIndex node, const Note& note) override;
   void faulted(const Engine& engine, const Fault& fault) override;
 
@@ -84,6 +88,9 @@ class Liveness final : public Observer {
   Period period_{};
   Reachability reachability_{};  ///< Throughout the period.
   bool is_open_ = false;
+  /// The newest moment of the period, or its beginning, when there was no usable leader and nobody
+  /// with a majority had the log.
+  TrueTime constrained_until_{};
   TrueTime last_election_{};  ///< The newest one of this period; meaningful when it has one.
   bool is_troubled_ = false;  ///< A node or a link is sick: work may stand still.
   bool is_fit_ = true;        ///< Nothing goes wrong by chance.
