@@ -1,6 +1,8 @@
 #include "vouch/detector/detector_config.h"
 
+#include <algorithm>
 #include <array>
+#include <cmath>
 #include <cstdio>
 #include <string>
 
@@ -42,6 +44,30 @@ Status check_threshold(double threshold) {
   return broken("threshold", "must be above 0 and at most 300", text.data());
 }
 
+/// The ends of a sweep, and how densely it lies: the settings are low + (high - low) x^bend.
+struct Sweep {
+  double low;
+  double high;
+  double bend;
+};
+
+/// In heartbeat intervals where the knob is a duration.
+Sweep sweep_of(DetectorKind kind) {
+  switch (kind) {
+    case DetectorKind::kFixedTimeout:
+      return {1.0, 20.0, 3.0};
+    case DetectorKind::kChen:
+      return {0.0, 20.0, 3.0};
+    case DetectorKind::kPhiAccrual:
+      return {0.05, 300.0, 3.0};
+  }
+  return {};
+}
+
+double milliseconds_of(Duration value) {
+  return static_cast<double>(value.count()) / 1e6;
+}
+
 Status first_error(std::initializer_list<Status> checks) {
   for (const Status& check : checks) {
     if (!check) return check;
@@ -61,6 +87,61 @@ const char* to_string(DetectorKind kind) {
       return "phi";
   }
   return "unknown";
+}
+
+std::optional<DetectorKind> detector_kind_named(std::string_view name) {
+  for (const DetectorKind kind : kDetectorKinds) {
+    if (name == to_string(kind)) return kind;
+  }
+  return std::nullopt;
+}
+
+DetectorKnob knob_of(DetectorKind kind) {
+  switch (kind) {
+    case DetectorKind::kFixedTimeout:
+      return {"timeout", true, "silence that makes suspect"};
+    case DetectorKind::kChen:
+      return {"safety_margin", true, "how late after its expected arrival a heartbeat may come"};
+    case DetectorKind::kPhiAccrual:
+      return {"threshold", false, "how improbable a silence must be: phi = -log10 of its chance"};
+  }
+  return {"kind", false, ""};
+}
+
+void set_knob(DetectorConfig& config, double setting) {
+  const DetectorKnob knob = knob_of(config.kind);
+  if (!knob.is_duration) {
+    config.threshold = setting;
+    return;
+  }
+  // What is out of range, or no number, is left to validate().
+  const double bounded = std::isnan(setting) ? -1.0 : std::clamp(setting, -1e9, 1e9);
+  const Duration value(std::llround(bounded * 1e6));
+  (config.kind == DetectorKind::kFixedTimeout ? config.timeout : config.safety_margin) = value;
+}
+
+double knob_setting(const DetectorConfig& config) {
+  switch (config.kind) {
+    case DetectorKind::kFixedTimeout:
+      return milliseconds_of(config.timeout);
+    case DetectorKind::kChen:
+      return milliseconds_of(config.safety_margin);
+    case DetectorKind::kPhiAccrual:
+      return config.threshold;
+  }
+  return 0.0;
+}
+
+std::vector<double> sweep_settings(DetectorKind kind, Duration heartbeat_interval,
+                                   std::size_t count) {
+  const Sweep sweep = sweep_of(kind);
+  const double unit = knob_of(kind).is_duration ? milliseconds_of(heartbeat_interval) : 1.0;
+  std::vector<double> settings(std::max<std::size_t>(count, 2));
+  for (std::size_t i = 0; i < settings.size(); ++i) {
+    const double x = static_cast<double>(i) / static_cast<double>(settings.size() - 1);
+    settings[i] = unit * (sweep.low + (sweep.high - sweep.low) * std::pow(x, sweep.bend));
+  }
+  return settings;
 }
 
 Status validate(const DetectorConfig& config) {

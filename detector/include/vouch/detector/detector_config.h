@@ -1,6 +1,11 @@
 #pragma once
 
+#include <array>
+#include <cstddef>
 #include <cstdint>
+#include <optional>
+#include <string_view>
+#include <vector>
 
 #include "vouch/detector/result.h"
 #include "vouch/detector/time.h"
@@ -14,8 +19,18 @@ enum class DetectorKind : std::uint8_t {
   kPhiAccrual,    ///< Normal quantile of the gaps at `threshold` (Hayashibara et al. 2004).
 };
 
+/// Every kind, in the order of tables: whatever sweeps or lists detectors goes through this.
+inline constexpr std::array kDetectorKinds = {
+    DetectorKind::kFixedTimeout,
+    DetectorKind::kChen,
+    DetectorKind::kPhiAccrual,
+};
+
 /// The name of a kind as it stands in configuration files and tables: `fixed`, `chen`, `phi`.
 [[nodiscard]] const char* to_string(DetectorKind kind);
+
+/// The kind of that name; nothing if there is none.
+[[nodiscard]] std::optional<DetectorKind> detector_kind_named(std::string_view name);
 
 /// No field of a detector may be longer than this: it keeps every sum inside 64 bits.
 inline constexpr Duration kDetectorDurationMax = std::chrono::hours(24);
@@ -55,6 +70,29 @@ struct DetectorConfig {
   /// Phi accrual: silence that is tolerated on top of the quantile. At least zero.
   Duration acceptable_pause = Duration::zero();
 };
+
+/// The one field of a kind that trades detection time against mistakes.
+struct DetectorKnob {
+  const char* field;    ///< As the field is called in DetectorConfig: `timeout`, `threshold`.
+  bool is_duration;     ///< A setting is in milliseconds; otherwise it is a plain number.
+  const char* meaning;  ///< In plain words; greater is always slower and surer.
+};
+
+/// The knob of a kind.
+[[nodiscard]] DetectorKnob knob_of(DetectorKind kind);
+
+/// Sets the knob of `config.kind`, in milliseconds if it is a duration (rounded to nanoseconds).
+void set_knob(DetectorConfig& config, double setting);
+
+/// What the knob of `config.kind` is set to, as `set_knob` takes it.
+[[nodiscard]] double knob_setting(const DetectorConfig& config);
+
+/// `count` settings of the knob, rising, from "suspects at the first late heartbeat" to "sits out
+/// a score of lost ones": the grid that comparisons and searches share. Durations are in
+/// milliseconds and grow with the heartbeat interval. At least two settings. For configuration time
+/// only.
+[[nodiscard]] std::vector<double> sweep_settings(DetectorKind kind, Duration heartbeat_interval,
+                                                 std::size_t count);
 
 /// Checks the fields that `config.kind` reads. The error names the field, its rule and its value.
 [[nodiscard]] Status validate(const DetectorConfig& config);
