@@ -188,11 +188,11 @@ Assumptions assume(const TuneSettings& settings, const std::vector<tune::Recordi
   }
   const std::string profile(to_string(settings.profile));
   const bool is_recorded = recorded > Duration::zero();
-  // Whole tenths of a millisecond: it stands in the configuration.
-  const Duration tenth = std::chrono::microseconds(100);
   result.round_trip = settings.round_trip > Duration::zero() ? settings.round_trip
-                      : is_recorded ? (recorded + tenth - Duration(1)) / tenth * tenth
-                                    : config.round_trip;
+                      : is_recorded                          ? recorded
+                                                             : config.round_trip;
+  // It stands in the configuration, which counts in whole milliseconds.
+  result.round_trip = std::chrono::ceil<std::chrono::milliseconds>(result.round_trip);
   result.one_way =
       is_recorded ? one_way : std::min(usual_one_way(settings.profile), result.round_trip / 2);
   result.notes.push_back(
@@ -340,11 +340,11 @@ Status write_text(const std::string& option, const std::string& path, const std:
 Outcome print_result(const TuneRequest& request, const TuneReport& report) {
   const tune::Tuning& tuning = report.tuning;
   if (tuning.candidates.empty()) {
-    return Error{Errc::kBadInput,
-                 "the linter accepts no setting near --failover " +
-                     time_text(report.settings.search.failover) + " with heartbeats every " +
-                     time_text(report.inputs.space.heartbeats().front()) + " and a round trip of " +
-                     time_text(report.inputs.space.configure({}).round_trip)};
+    return Error{Errc::kBadInput, "the linter accepts no setting near --failover " +
+                                      time_text(report.settings.search.failover) +
+                                      " with heartbeats every " +
+                                      time_text(report.inputs.space.heartbeats().front()) + " (" +
+                                      report.notes[0] + ")"};
   }
   if (!request.config_out.empty()) {
     const std::string config = tuned_config(

@@ -1,3 +1,4 @@
+#include <cmath>
 #include <cstdio>
 #include <fstream>
 #include <nlohmann/json.hpp>
@@ -63,15 +64,20 @@ tune::TrialOutcome outcome_of(const Json& row) {
   return {at(0), at(1), at(2), at(3), at(4), at(5), at(6), at(7)};
 }
 
-double milliseconds_in(Duration duration) {
-  return static_cast<double>(duration.count()) / 1e6;
+/// Files take whole ones only; a Space makes no others.
+std::int64_t milliseconds_in(Duration duration) {
+  return duration.count() / 1'000'000;
 }
 
 /// As the file's reader takes it. What a kind does not read stays out.
 Json detector_json(const DetectorConfig& config) {
   const DetectorKnob knob = knob_of(config.kind);
   Json json = {{"kind", to_string(config.kind)}};
-  json[std::string(knob.field) + (knob.is_duration ? "_ms" : "")] = knob_setting(config);
+  if (knob.is_duration) {
+    json[std::string(knob.field) + "_ms"] = std::llround(knob_setting(config));
+  } else {
+    json[knob.field] = knob_setting(config);
+  }
   if (config.kind != DetectorKind::kFixedTimeout) json["window_size"] = config.window_size;
   if (config.kind == DetectorKind::kPhiAccrual) {
     json["stddev_min_ms"] = milliseconds_in(config.stddev_min);

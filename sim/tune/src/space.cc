@@ -17,28 +17,24 @@ constexpr std::size_t kHeartbeatsMax = 5;
 /// In hundredths of the failover goal.
 constexpr std::int64_t kLeaseShares[] = {30, 40, 50, 60, 70, 80, 90, 100, 130, 180, 250};
 
-/// Values that people can read and repeat: steps of a hundredth at the most.
-Duration rounded(Duration value) {
-  const Duration step = value >= milliseconds(100)  ? Duration(milliseconds(1))
-                        : value >= milliseconds(10) ? Duration(microseconds(100))
-                                                    : Duration(microseconds(10));
-  return (value + step / 2) / step * step;
+/// Configuration files count in whole milliseconds.
+Duration whole_down(Duration value) {
+  return std::chrono::floor<milliseconds>(value);
 }
-
-/// As `rounded`, for what must not become shorter.
-Duration rounded_up(Duration value) {
-  const Duration near = rounded(value);
-  return near >= value ? near : rounded(value + (value - near));
+Duration whole_up(Duration value) {
+  return std::chrono::ceil<milliseconds>(value);
+}
+Duration whole(Duration value) {
+  return std::max<Duration>(whole_down(value + microseconds(500)), milliseconds(1));
 }
 
 /// The shortest lease without a warning about heartbeats or round trips.
 Duration lease_for(Duration heartbeat, Duration round_trip) {
-  return rounded_up(std::max(4 * heartbeat + round_trip, 4 * round_trip) + milliseconds(1));
+  return whole_up(std::max(4 * heartbeat + round_trip, 4 * round_trip));
 }
 
 double rounded_setting(double setting, bool is_duration) {
-  const double steps = is_duration && setting >= 100 ? 1 : is_duration ? 10 : 100;
-  return std::round(setting * steps) / steps;
+  return is_duration ? std::round(setting) : std::round(setting * 100) / 100;
 }
 
 std::vector<double> margins_of(DetectorKind kind, Duration heartbeat) {
@@ -59,11 +55,11 @@ Space::Space(const SpaceOptions& options) : options_(options) {
       break;
     // Far more often than the goal needs only costs messages.
     if (heartbeat < options.failover / 60 || heartbeat < milliseconds(5)) continue;
-    heartbeats_.push_back(rounded(heartbeat));
+    heartbeats_.push_back(whole(heartbeat));
   }
-  if (heartbeats_.empty()) heartbeats_.push_back(rounded(options.interval));
+  if (heartbeats_.empty()) heartbeats_.push_back(whole(options.interval));
   for (const std::int64_t share : kLeaseShares)
-    leases_.push_back(rounded(options.failover * share / 100));
+    leases_.push_back(whole(options.failover * share / 100));
   for (const Duration heartbeat : heartbeats_)
     leases_.push_back(lease_for(heartbeat, options.round_trip));
   std::sort(leases_.begin(), leases_.end());
@@ -79,7 +75,7 @@ DetectorConfig Space::detector(const Point& point, Duration interval) const {
   DetectorConfig config;
   config.kind = options_.kinds[point.kind];
   config.heartbeat_interval = interval;
-  config.stddev_min = rounded(heartbeats_[point.heartbeat] / 20);
+  config.stddev_min = whole(heartbeats_[point.heartbeat] / 20);
   set_knob(config, margins_[point.heartbeat][point.kind][point.margin]);
   return config;
 }
@@ -91,15 +87,16 @@ MonitorConfig Space::configure(const Point& point) const {
   config.heartbeat_interval = heartbeats_[point.heartbeat];
   config.detector = detector(point, config.heartbeat_interval);
   config.lease = leases_[point.lease];
-  config.guard = std::min(config.guard, config.lease / 50);
-  config.confirm_interval = std::max(rounded_up(options_.round_trip),
-                                     rounded(std::min(config.confirm_interval, config.lease / 8)));
-  config.consent_hold =
-      std::clamp(rounded(config.lease * kConfirmations[point.confirmation] / 8),
-                 std::min(config.confirm_interval, config.lease / 2), config.lease / 2);
-  config.progress_timeout = rounded(config.lease * kProgresses[point.progress] / 4);
+  config.guard = std::min(config.guard, whole_down(config.lease / 50));
+  config.confirm_interval = std::max(whole_up(options_.round_trip),
+                                     whole(std::min(config.confirm_interval, config.lease / 8)));
+  const Duration longest = whole_down(config.consent_hold_max());
+  config.consent_hold = std::clamp(whole(config.lease * kConfirmations[point.confirmation] / 8),
+                                   std::min(config.confirm_interval, longest), longest);
+  config.progress_timeout = whole(config.lease * kProgresses[point.progress] / 4);
   config.stall_limit =
-      std::max(config.heartbeat_interval, std::min(config.stall_limit, suspicion_silence(config)));
+      std::max(config.heartbeat_interval,
+               whole_down(std::min(config.stall_limit, suspicion_silence(config))));
   config.suppress_cap = std::max(config.suppress_cap, 10 * config.lease);
   config.hold_off = std::max(config.hold_off, 10 * config.lease);
   config.stall_window = std::max(config.stall_window, 10 * config.lease);
