@@ -28,20 +28,23 @@ ordered_json link_json(const tune::LinkFigures& link) {
           {"detection_time_ms_max", ms_of(link.detection_max)}};
 }
 
-ordered_json group_json(const tune::GroupFigures& figures, const tune::Reach& reach) {
+ordered_json group_json(const tune::GroupFigures& figures, const tune::LinkFigures& link,
+                        const TuneReport& report) {
+  const double mistakes = tune::mistakes_within(link, figures.observed, report.inputs.replicas);
   ordered_json json = {
       {"observed_s", tune::seconds_of(figures.observed)},
+      {"single_link_mistakes", mistakes},
       {"suspicions", figures.mistakes},
       {"needless_elections", figures.elections},
       {"unavailable_s", tune::seconds_of(figures.unavailable)},
       {"needless_elections_per_year_seen",
        tune::rate_per_year(figures.elections, figures.observed)},
-      {"needless_elections_per_year_bound", number_of(needless_bound(figures, reach))}};
+      {"needless_elections_per_year_bound", number_of(needless_bound(figures, report.reach))}};
   ordered_json ratio;
   if (figures.elections > 0) {
-    ratio = static_cast<double>(figures.mistakes) / static_cast<double>(figures.elections);
+    ratio = mistakes / static_cast<double>(figures.elections);
   }
-  json["suspicions_per_election"] = ratio;
+  json["mistakes_per_election"] = ratio;
   return json;
 }
 
@@ -61,8 +64,8 @@ ordered_json candidate_json(const TuneReport& report, const tune::Candidate& eac
   json["crashes"] = each.failovers.size();
   if (!each.hangs.empty()) json["hung_leader_ms_p95"] = ms_of(tune::quantile_of(each.hangs, 95));
   json["not_counted"] = each.not_counted;
-  json["independent"] = group_json(each.independent, report.reach);
-  json["common_cause"] = group_json(each.common, report.reach);
+  json["independent"] = group_json(each.independent, each.link, report);
+  json["common_cause"] = group_json(each.common, each.link, report);
   return json;
 }
 
@@ -111,8 +114,8 @@ ordered_json validation_json(const TuneReport& report) {
                     {"kept", each.is_kept()}});
   }
   return {{"recordings", rows},
-          {"independent", group_json(report.tuning.validated_independent, report.reach)},
-          {"common_cause", group_json(report.tuning.validated_common, report.reach)}};
+          {"independent", group_json(report.tuning.validated_independent, {}, report)},
+          {"common_cause", group_json(report.tuning.validated_common, {}, report)}};
 }
 
 ordered_json extrapolation_json(const TuneReport& report, const tune::Point& point) {

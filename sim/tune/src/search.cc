@@ -14,15 +14,16 @@ namespace {
 // the recording.
 constexpr std::size_t kScreenChunks = 3;
 constexpr std::uint32_t kScreenCrashes = 12;
-constexpr std::size_t kProveChunks = 40;
-constexpr std::uint32_t kProveCrashes = 60;
+constexpr std::size_t kProveChunks = 24;
+constexpr std::uint32_t kProveCrashes = 40;
 constexpr std::uint32_t kProveHangs = 12;
 constexpr std::size_t kNeighbourChunks = 8;
 constexpr std::uint32_t kNeighbourCrashes = 24;
 constexpr std::uint32_t kNeighbourHangs = 8;
 
-/// So many points are tried at length.
-constexpr std::size_t kProvenMax = 5;
+/// So many of the best points are tried at length, and besides them the front.
+constexpr std::size_t kProvenMax = 4;
+constexpr std::size_t kFrontMax = 6;
 
 std::uint8_t place(std::size_t index) {
   return static_cast<std::uint8_t>(index);
@@ -115,6 +116,12 @@ double needless_rate(const Candidate& candidate) {
 double needless_bound(const Candidate& candidate, const Reach& reach) {
   return std::max(needless_bound(candidate.independent, reach),
                   needless_bound(candidate.common, reach));
+}
+
+double mistakes_within(const LinkFigures& link, Duration observed, std::size_t replicas) {
+  if (link.observed <= Duration::zero()) return 0;
+  return static_cast<double>(link.mistakes) * seconds_of(observed) / seconds_of(link.observed) *
+         static_cast<double>(replicas - 1);
 }
 
 Unavailability unavailability(const Candidate& candidate, const Reach& reach,
@@ -218,21 +225,23 @@ const LinkFigures* Search::link_of(const Point& point) const {
   return &links_[(point.heartbeat * kinds + point.kind) * Space::kMargins + point.margin];
 }
 
-/// The margin with which the point's detector makes the fewest mistakes and is still fast enough
-/// for the lease: a failover must not wait for the suspicion (the linter's question_in_lease, but
-/// by what the detector really took).
+/// The margin with which the point's detector makes the fewest mistakes and is still in time: the
+/// question must have been asked twice before the lease ends (the linter's question_in_lease, with
+/// a repetition, and by what the detector really took). Among equals the slowest: a suspicion that
+/// is in time costs a failover nothing, and the data does not show what comes next.
 std::optional<Point> Search::best_margin(Point point) const {
   std::optional<Point> best;
-  const Duration limit = inputs_.space.leases()[point.lease];
   for (std::size_t margin = 0; margin < Space::kMargins; ++margin) {
     point.margin = place(margin);
-    const LinkFigures& link = *link_of(point);
-    // A detector that made no mistake is trusted to be slow where the link is.
-    if (link.observed == Duration::zero() || !inputs_.space.is_accepted(point)) continue;
+    if (!inputs_.space.is_accepted(point)) continue;
+    const MonitorConfig config = inputs_.space.configure(point);
+    const Duration limit = config.lease - config.round_trip - config.confirm_interval;
     const auto order = [&](const LinkFigures& figures) {
-      return std::tuple(figures.detection_p99 > limit, figures.mistakes, figures.detection_p99);
+      const bool is_late = figures.detection_p99 > limit;
+      return std::tuple(is_late, figures.mistakes,
+                        is_late ? figures.detection_p99 : -figures.detection_p99);
     };
-    if (!best || order(link) < order(*link_of(*best))) best = point;
+    if (!best || order(*link_of(point)) < order(*link_of(*best))) best = point;
   }
   return best;
 }
@@ -269,7 +278,9 @@ void Search::begin_screen() {
             {place(heartbeat), place(kind), 0, place(lease), kUsualConfirmation, kUsualProgress});
         if (!point) continue;
         const auto order = [&](const Point& each) {
-          return std::tuple(link_of(each)->mistakes, link_of(each)->detection_p99);
+          const Duration time = link_of(each)->detection_p99;
+          const bool is_late = time > space.leases()[lease];
+          return std::tuple(is_late, link_of(each)->mistakes, time);
         };
         if (!best || order(*point) < order(*best)) best = point;
       }
@@ -308,23 +319,24 @@ void Search::recommend() {
   tuning_.meets_failover = !chosen.failovers.empty() && chosen.failover() <= options_.failover;
 }
 
-void Search::find_front() {
-  tuning_.front.clear();
+/// Of the points at `among` those that no other beats in both.
+std::vector<std::size_t> Search::front_of(const std::vector<std::size_t>& among) const {
   const std::vector<Candidate>& all = tuning_.candidates;
-  for (std::size_t i = 0; i < all.size(); ++i) {
-    const auto beats = [&](const Candidate& other) {
-      const auto of = [](const Candidate& each) {
-        return std::tuple(needless_rate(each), each.failover());
-      };
-      const auto [rate, time] = of(all[i]);
-      const auto [other_rate, other_time] = of(other);
-      return other_rate <= rate && other_time <= time && of(other) != of(all[i]);
+  const auto of = [&](std::size_t i) {
+    return std::tuple(needless_rate(all[i]), all[i].failover());
+  };
+  std::vector<std::size_t> front;
+  for (const std::size_t i : among) {
+    const auto beats = [&](std::size_t other) {
+      return std::get<0>(of(other)) <= std::get<0>(of(i)) &&
+             std::get<1>(of(other)) <= std::get<1>(of(i)) && of(other) != of(i);
     };
-    if (std::none_of(all.begin(), all.end(), beats)) tuning_.front.push_back(i);
+    if (std::none_of(among.begin(), among.end(), beats)) front.push_back(i);
   }
-  std::stable_sort(tuning_.front.begin(), tuning_.front.end(), [&](std::size_t a, std::size_t b) {
+  std::stable_sort(front.begin(), front.end(), [&](std::size_t a, std::size_t b) {
     return all[a].failover() < all[b].failover();
   });
+  return front;
 }
 
 void Search::begin_prove() {
@@ -336,8 +348,12 @@ void Search::begin_prove() {
   std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) {
     return is_better(tuning_.candidates[a], tuning_.candidates[b]);
   });
+  std::vector<std::size_t> front = front_of(order);
+  front.resize(std::min(front.size(), kFrontMax));
   order.resize(std::min(order.size(), kProvenMax));
+  order.insert(order.end(), front.begin(), front.end());
   std::sort(order.begin(), order.end());
+  order.erase(std::unique(order.begin(), order.end()), order.end());
   tuning_.proven = order;
   for (const std::size_t index : order) {
     Candidate& candidate = tuning_.candidates[index];
@@ -352,7 +368,7 @@ void Search::begin_prove() {
 
 void Search::begin_neighbours() {
   recommend();
-  find_front();
+  tuning_.front = front_of(tuning_.proven);
   stage_ = Stage::kNeighbours;
   trials_.clear();
   const Candidate& chosen = tuning_.candidates[tuning_.recommended];

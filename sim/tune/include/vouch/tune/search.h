@@ -58,7 +58,7 @@ struct SearchOptions {
   double needless_per_year = 1;  ///< The goal.
   double crashes_per_year = 12;  ///< Of whoever leads.
   Duration election_cost{};      ///< Of a needless election; zero: as it was seen, or a failover.
-  std::uint32_t effort = 1;      ///< Times the trials of the usual search.
+  std::uint32_t effort = 5;      ///< Times the trials of a quick look.
 };
 
 /// The same knob one step away from the recommended point, on the same trials.
@@ -105,6 +105,11 @@ struct Tuning {
   GroupFigures validated_independent;  ///< The recommended one on the second halves.
   GroupFigures validated_common;
 };
+
+/// So many elections the group would have begun within `observed` if each mistake of a follower
+/// about its leader cost one, as without confirmation: by what the detector did on single links.
+[[nodiscard]] double mistakes_within(const LinkFigures& link, Duration observed,
+                                     std::size_t replicas);
 
 /// Yearly unavailability, in seconds: what crashes cost and what needless elections cost.
 struct Unavailability {
@@ -155,14 +160,13 @@ class Search {
   [[nodiscard]] const LinkFigures* link_of(const Point& point) const;
   [[nodiscard]] bool is_better(const Candidate& a, const Candidate& b) const;
   void recommend();
-  void find_front();
+  [[nodiscard]] std::vector<std::size_t> front_of(const std::vector<std::size_t>& among) const;
 
   const Inputs& inputs_;
   SearchOptions options_;
   Stage stage_ = Stage::kReplay;
   std::vector<Trial> trials_;
   std::vector<LinkFigures> links_;  ///< By heartbeat, kind, margin.
-  std::vector<Candidate> base_;     ///< One per neighbour.
   Tuning tuning_;
 };
 
