@@ -455,6 +455,10 @@ Outcome tune_all(const TuneRequest& request) {
   if (Status status = check_range("--jobs", request.jobs, 1, kJobsMax); !status) {
     return status.error();
   }
+  if (!request.plot.empty() && !request.plot.ends_with(".svg") &&
+      !request.plot.ends_with(".html")) {
+    return Error{Errc::kBadInput, "--plot: must end with .svg or .html, is '" + request.plot + "'"};
+  }
   TuneState state;
   if (!request.resume.empty()) {
     Result<TuneState> saved = read_tune_state(request.resume);

@@ -141,9 +141,6 @@ std::string svg_of(const TuneReport& report) {
 
 Status write_front(const std::string& path, const TuneReport& report) {
   const bool is_page = path.ends_with(".html");
-  if (!is_page && !path.ends_with(".svg")) {
-    return Error{Errc::kBadInput, "--plot: must end with .svg or .html, is '" + path + "'"};
-  }
   std::ofstream file(path, std::ios::binary | std::ios::trunc);
   if (is_page) {
     file << "<!doctype html>\n<meta charset=\"utf-8\">\n<title>vouch tune</title>\n";

@@ -107,6 +107,7 @@ std::vector<std::string> candidate_cells(const TuneReport& report, const Candida
           time_text(tune::quantile_of(each.failovers, 50)),
           time_text(each.failover()),
           each.failovers.empty() ? "-" : time_text(each.failovers.back()),
+          rate_text(tune::rate_per_year(each.link.mistakes, each.link.observed)),
           rate_text(tune::rate_per_year(each.independent.elections, each.independent.observed)),
           rate_text(tune::rate_per_year(each.common.elections, each.common.observed)),
           rate_text(needless_bound(each, report.reach))};
@@ -114,7 +115,8 @@ std::vector<std::string> candidate_cells(const TuneReport& report, const Candida
 
 void print_front(const TuneReport& report, std::ostream& out) {
   const tune::Tuning& tuning = report.tuning;
-  out << "\nPareto front: failover time against needless elections a year (* the recommended)\n";
+  out << "\nPareto front: failover time against needless elections; rates a year, * the "
+         "recommended\n";
   Table table({{"", kLeft},
                {"lease"},
                {"heartbeat"},
@@ -122,6 +124,7 @@ void print_front(const TuneReport& report, std::ostream& out) {
                {"failover median"},
                {"p95"},
                {"max"},
+               {"mistakes of one link"},
                {"needless: own troubles"},
                {"same troubles"},
                {"not excluded"}});
