@@ -32,15 +32,11 @@ Error bad_detector(const std::string& text, const std::string& why) {
 Result<DetectorRequest> parse_detector(const std::string& text) {
   const std::size_t colon = text.find(':');
   const std::string name = text.substr(0, colon);
-  DetectorRequest request{};
-  bool known = false;
-  for (const DetectorKind kind :
-       {DetectorKind::kFixedTimeout, DetectorKind::kChen, DetectorKind::kPhiAccrual}) {
-    if (name != to_string(kind)) continue;
-    request.kind = kind;
-    known = true;
+  const std::optional<DetectorKind> kind = detector_kind_named(name);
+  if (!kind) {
+    return bad_detector(text, std::string("the name must be one of ") + detector_kind_names());
   }
-  if (!known) return bad_detector(text, "the name must be one of fixed, chen, phi");
+  DetectorRequest request{*kind, {}};
   if (colon == std::string::npos) return request;
 
   std::string rest = text.substr(colon + 1);
@@ -65,9 +61,19 @@ std::vector<double> usual_settings(DetectorKind kind, double interval_ms) {
     case DetectorKind::kFixedTimeout:
       return {2 * interval_ms, 3 * interval_ms, 5 * interval_ms};
     case DetectorKind::kChen:
+    case DetectorKind::kChenNfdS:
+    case DetectorKind::kTwoWindow:
       return {1 * interval_ms, 2 * interval_ms, 4 * interval_ms};
+    case DetectorKind::kQuantile:
+    case DetectorKind::kAdaptiveMargin:
+      return {0.5 * interval_ms, 1 * interval_ms, 2 * interval_ms};
+    case DetectorKind::kBertier:
+      return {2, 4, 8};
     case DetectorKind::kPhiAccrual:
+    case DetectorKind::kPhiLogistic:
       return {3, 8, 12};
+    case DetectorKind::kPhiExponential:
+      return {1, 2, 8};
   }
   return {};
 }
@@ -81,17 +87,7 @@ DetectorConfig config_for(DetectorKind kind, double setting, const EvaluateOptio
   config.stddev_min =
       options.stddev_min_ms > 0 ? milliseconds_of(options.stddev_min_ms) : interval / 20;
   config.acceptable_pause = milliseconds_of(options.acceptable_pause_ms);
-  switch (kind) {
-    case DetectorKind::kFixedTimeout:
-      config.timeout = milliseconds_of(setting);
-      break;
-    case DetectorKind::kChen:
-      config.safety_margin = milliseconds_of(setting);
-      break;
-    case DetectorKind::kPhiAccrual:
-      config.threshold = setting;
-      break;
-  }
+  set_knob(config, setting);
   return config;
 }
 
@@ -289,9 +285,8 @@ Result<EvaluateReport> evaluate(const EvaluateOptions& options) {
     requests.push_back(*std::move(request));
   }
   if (requests.empty()) {
-    requests = {{DetectorKind::kFixedTimeout, {}},
-                {DetectorKind::kChen, {}},
-                {DetectorKind::kPhiAccrual, {}}};
+    for (const DetectorKind kind : kDetectorKinds)
+      requests.push_back({kind, {}});
   }
 
   EvaluateReport report;
@@ -311,14 +306,15 @@ void register_evaluate(CLI::App& app, Outcome& outcome) {
       "evaluate", "Replay recorded heartbeats through failure detectors and compare them");
   command->add_option("TRACE", options->traces, "Trace files: CSV, plain or gzip")->required();
   command->add_option("--detector", options->detectors,
-                      "fixed[:timeout_ms,...], chen[:safety_margin_ms,...] or phi[:threshold,...]; "
-                      "may be given again; all three with usual settings by default");
+                      std::string("NAME[:SETTING,...], as fixed:300,500 or phi:8; may be given "
+                                  "again; by default all, with usual settings. Names: ") +
+                          detector_kind_names());
   command->add_option("--gap", options->gap_s,
                       "Seconds without a heartbeat that part two runs (default: 100 heartbeat "
                       "intervals, at least 5 s)");
   command->add_option("--heartbeat-interval", options->heartbeat_interval_ms,
                       "Milliseconds between heartbeats (default: estimated from the trace)");
-  command->add_option("--window", options->window_size, "Samples that chen and phi keep")
+  command->add_option("--window", options->window_size, "Samples that detectors with a window keep")
       ->capture_default_str();
   command->add_option("--stddev-min", options->stddev_min_ms,
                       "phi: least standard deviation in milliseconds (default: a twentieth of the "

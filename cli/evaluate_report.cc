@@ -19,15 +19,11 @@ double seconds_of(Duration value) {
 }
 
 std::string setting_text(const DetectorConfig& config) {
-  switch (config.kind) {
-    case DetectorKind::kFixedTimeout:
-      return "timeout " + short_text(milliseconds_of(config.timeout), 4) + " ms";
-    case DetectorKind::kChen:
-      return "margin " + short_text(milliseconds_of(config.safety_margin), 4) + " ms";
-    case DetectorKind::kPhiAccrual:
-      return "threshold " + short_text(config.threshold, 4);
-  }
-  return "";
+  const DetectorKnob knob = knob_of(config.kind);
+  std::string name = knob.field;
+  if (name == "safety_margin") name = "margin";
+  if (name == "deviation_weight") name = "weight";
+  return name + " " + short_text(knob_setting(config), 4) + (knob.is_duration ? " ms" : "");
 }
 
 void add_row(Table& table, const SettingResult& setting) {
@@ -53,20 +49,16 @@ Json optional_json(const std::optional<Duration>& value, double (*unit)(Duration
 Json setting_json(const SettingResult& setting) {
   const DetectorConfig& config = setting.config;
   Json json = {{"detector", to_string(config.kind)}};
-  switch (config.kind) {
-    case DetectorKind::kFixedTimeout:
-      json["timeout_ms"] = milliseconds_of(config.timeout);
-      break;
-    case DetectorKind::kChen:
-      json["safety_margin_ms"] = milliseconds_of(config.safety_margin);
-      json["window_size"] = config.window_size;
-      break;
-    case DetectorKind::kPhiAccrual:
-      json["threshold"] = config.threshold;
-      json["window_size"] = config.window_size;
-      json["stddev_ms_min"] = milliseconds_of(config.stddev_min);
-      json["acceptable_pause_ms"] = milliseconds_of(config.acceptable_pause);
-      break;
+  const DetectorKnob knob = knob_of(config.kind);
+  json[std::string(knob.field) + (knob.is_duration ? "_ms" : "")] = knob_setting(config);
+  if (config.kind != DetectorKind::kFixedTimeout && config.kind != DetectorKind::kAdaptiveMargin) {
+    json["window_size"] = config.window_size;
+  }
+  if (config.kind == DetectorKind::kPhiAccrual || config.kind == DetectorKind::kPhiLogistic) {
+    json["stddev_ms_min"] = milliseconds_of(config.stddev_min);
+  }
+  if (std::string_view(knob.field) == "threshold") {
+    json["acceptable_pause_ms"] = milliseconds_of(config.acceptable_pause);
   }
   const QosSummary qos = setting.replay.mistakes();
   const DurationHistogram& detection = setting.replay.detection_times();
