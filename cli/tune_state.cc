@@ -78,8 +78,9 @@ Json detector_json(const DetectorConfig& config) {
   } else {
     json[knob.field] = knob_setting(config);
   }
-  if (config.kind != DetectorKind::kFixedTimeout) json["window_size"] = config.window_size;
-  if (config.kind == DetectorKind::kPhiAccrual) {
+  const DetectorConfig usual;
+  if (config.window_size != usual.window_size) json["window_size"] = config.window_size;
+  if (config.kind == DetectorKind::kPhiAccrual || config.kind == DetectorKind::kPhiLogistic) {
     json["stddev_min_ms"] = milliseconds_in(config.stddev_min);
   }
   return json;

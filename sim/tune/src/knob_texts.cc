@@ -120,6 +120,14 @@ std::vector<KnobText> knob_texts() {
                    "How many of the newest heartbeats a detector remembers.",
                    "Steadier, and slower to follow a network that has changed.",
                    "Follows at once, and is misled by a few odd ones."});
+  texts.push_back({"detector.short_window_size",
+                   "`two-window`: how many heartbeats its short window remembers.",
+                   "Forgets a sudden delay later.",
+                   "Follows a sudden delay at once; 1 remembers the newest heartbeat only."});
+  texts.push_back({"detector.quantile_per_thousand",
+                   "`quantile`: which of the remembered gaps counts, from the shortest.",
+                   "Fewer mistakes, slower detection. 1000 is the longest gap that is remembered.",
+                   "Faster detection; more of the gaps that occur anyway make a mistake."});
   texts.push_back({"detector.stddev_min",
                    "`phi`: the deviation of the gaps is never taken as less.",
                    "Suspects later on steady links.",

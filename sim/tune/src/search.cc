@@ -25,6 +25,9 @@ constexpr std::uint32_t kNeighbourHangs = 8;
 constexpr std::size_t kProvenMax = 4;
 constexpr std::size_t kFrontMax = 6;
 
+/// Of the other kinds of detectors so many are neighbours.
+constexpr std::size_t kOtherKindsMax = 3;
+
 std::uint8_t place(std::size_t index) {
   return static_cast<std::uint8_t>(index);
 }
@@ -280,7 +283,8 @@ void Search::begin_screen() {
         const auto order = [&](const Point& each) {
           const Duration time = link_of(each)->detection_p99;
           const bool is_late = time > space.leases()[lease];
-          return std::tuple(is_late, link_of(each)->mistakes, time);
+          const bool is_other = space.kinds()[each.kind] != kRecommendedDetector;
+          return std::tuple(is_late, link_of(each)->mistakes, is_other, time);
         };
         if (!best || order(*point) < order(*best)) best = point;
       }
@@ -400,8 +404,17 @@ void Search::begin_neighbours() {
     candidate.point = *best;
     candidate.link = *link_of(*best);
     tuning_.kinds.push_back(candidate);
-    if (best->kind != chosen.point.kind) try_point(Knob::kKind, 0, *best);
   }
+  std::vector<Candidate> others = tuning_.kinds;
+  std::erase_if(others,
+                [&](const Candidate& each) { return each.point.kind == chosen.point.kind; });
+  std::stable_sort(others.begin(), others.end(), [](const Candidate& a, const Candidate& b) {
+    return std::tuple(a.link.mistakes, a.link.detection_p99) <
+           std::tuple(b.link.mistakes, b.link.detection_p99);
+  });
+  others.resize(std::min(others.size(), kOtherKindsMax));
+  for (const Candidate& other : others)
+    try_point(Knob::kKind, 0, other.point);
   // All on the same trials, the recommended one first.
   const auto add = [&](const Point& point) {
     add_group_trials(point, kNeighbourChunks, kNeighbourCrashes, kNeighbourHangs, trials_);
