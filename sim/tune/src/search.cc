@@ -228,23 +228,28 @@ const LinkFigures* Search::link_of(const Point& point) const {
   return &links_[(point.heartbeat * kinds + point.kind) * Space::kMargins + point.margin];
 }
 
-/// The margin with which the point's detector makes the fewest mistakes and is still in time: the
-/// question must have been asked twice before the lease ends (the linter's question_in_lease, with
-/// a repetition, and by what the detector really took). Among equals the slowest: a suspicion that
-/// is in time costs a failover nothing, and the data does not show what comes next.
+/// Whether a failover would wait for the suspicion: the question must have been asked twice before
+/// the lease ends (the linter's question_in_lease, with a repetition, and by what the detector
+/// really took).
+bool Search::is_late(const Point& point) const {
+  const MonitorConfig config = inputs_.space.configure(point);
+  return link_of(point)->detection_p99 > config.lease - config.round_trip - config.confirm_interval;
+}
+
+/// The margin with which the point's detector makes the fewest mistakes and is still in time. Among
+/// equals the slowest: a suspicion that is in time costs a failover nothing, and the data does not
+/// show what comes next.
 std::optional<Point> Search::best_margin(Point point) const {
   std::optional<Point> best;
+  const auto order = [&](const Point& each) {
+    const LinkFigures& link = *link_of(each);
+    return std::tuple(is_late(each), link.mistakes,
+                      is_late(each) ? link.detection_p99 : -link.detection_p99);
+  };
   for (std::size_t margin = 0; margin < Space::kMargins; ++margin) {
     point.margin = place(margin);
     if (!inputs_.space.is_accepted(point)) continue;
-    const MonitorConfig config = inputs_.space.configure(point);
-    const Duration limit = config.lease - config.round_trip - config.confirm_interval;
-    const auto order = [&](const LinkFigures& figures) {
-      const bool is_late = figures.detection_p99 > limit;
-      return std::tuple(is_late, figures.mistakes,
-                        is_late ? figures.detection_p99 : -figures.detection_p99);
-    };
-    if (!best || order(*link_of(point)) < order(*link_of(*best))) best = point;
+    if (!best || order(point) < order(*best)) best = point;
   }
   return best;
 }
@@ -281,10 +286,8 @@ void Search::begin_screen() {
             {place(heartbeat), place(kind), 0, place(lease), kUsualConfirmation, kUsualProgress});
         if (!point) continue;
         const auto order = [&](const Point& each) {
-          const Duration time = link_of(each)->detection_p99;
-          const bool is_late = time > space.leases()[lease];
           const bool is_other = space.kinds()[each.kind] != kRecommendedDetector;
-          return std::tuple(is_late, link_of(each)->mistakes, is_other, time);
+          return std::tuple(is_late(each), link_of(each)->mistakes, is_other);
         };
         if (!best || order(*point) < order(*best)) best = point;
       }

@@ -156,6 +156,7 @@ class Search {
   void finish_validate(const std::vector<TrialOutcome>& outcomes);
   void add_group_trials(const Point& point, std::size_t chunks, std::uint32_t crashes,
                         std::uint32_t hangs, std::vector<Trial>& trials) const;
+  [[nodiscard]] bool is_late(const Point& point) const;
   [[nodiscard]] std::optional<Point> best_margin(Point point) const;
   [[nodiscard]] const LinkFigures* link_of(const Point& point) const;
   [[nodiscard]] bool is_better(const Candidate& a, const Candidate& b) const;
