@@ -340,11 +340,8 @@ Status write_text(const std::string& option, const std::string& path, const std:
 Outcome print_result(const TuneRequest& request, const TuneReport& report) {
   const tune::Tuning& tuning = report.tuning;
   if (tuning.candidates.empty()) {
-    return Error{Errc::kBadInput, "the linter accepts no setting near --failover " +
-                                      time_text(report.settings.search.failover) +
-                                      " with heartbeats every " +
-                                      time_text(report.inputs.space.heartbeats().front()) + " (" +
-                                      report.notes[0] + ")"};
+    print_nothing_accepted(report, request.json ? TuneForm::kJson : TuneForm::kText, std::cout);
+    return ExitCode::kMissed;
   }
   if (!request.config_out.empty()) {
     const std::string config = tuned_config(

@@ -61,8 +61,12 @@ struct TuneState {
 /// What the linter says to a configuration file: its verdict, and one line for each broken rule.
 [[nodiscard]] Result<std::vector<std::string>> lint_tuned(const std::string& text);
 
+enum class TuneForm : std::uint8_t { kText, kJson };
+
 void print_tuning(const TuneReport& report, std::ostream& out);
 void print_tuning_json(const TuneReport& report, std::ostream& out);
+/// Instead of both when the linter accepts nothing near the goal.
+void print_nothing_accepted(const TuneReport& report, TuneForm form, std::ostream& out);
 
 /// The Pareto front as a picture: SVG, or a page around it if `path` ends with .html.
 [[nodiscard]] Status write_front(const std::string& path, const TuneReport& report);

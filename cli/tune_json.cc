@@ -178,4 +178,19 @@ void print_tuning_json(const TuneReport& report, std::ostream& out) {
   out << document.dump(2) << '\n';
 }
 
+void print_nothing_accepted(const TuneReport& report, TuneForm form, std::ostream& out) {
+  const std::string verdict =
+      "failover: NO setting near " + time_text(report.settings.search.failover) +
+      " is accepted by the linter with heartbeats every " +
+      time_text(report.inputs.space.heartbeats().front()) + "; " + report.notes.front();
+  if (form == TuneForm::kText) {
+    out << verdict << '\n';
+    return;
+  }
+  const ordered_json document = {{"meets_failover", false},
+                                 {"verdicts", ordered_json::array({verdict})},
+                                 {"data", data_json(report)}};
+  out << document.dump(2) << '\n';
+}
+
 }  // namespace vouch::cli

@@ -54,7 +54,7 @@ void print_kinds(const TuneReport& report, std::ostream& out) {
   const tune::Space& space = report.inputs.space;
   out << "\nDetectors on single links (heartbeats every "
       << time_text(space.heartbeats()[chosen.point.heartbeat])
-      << "): the best setting of each that is in time for the lease\n";
+      << "): the best setting of each for the lease\n";
   Table table({{"detector", kLeft},
                {"mistakes"},
                {"a year, seen (not excluded)"},
@@ -70,6 +70,8 @@ void print_kinds(const TuneReport& report, std::ostream& out) {
                    time_text(link.detection_median), time_text(link.detection_p99)});
   }
   table.print(out);
+  out << "T_D is the detection time; a kind without a setting that the linter accepts is left "
+         "out\n";
 }
 
 void print_group(const TuneReport& report, std::ostream& out) {
@@ -148,8 +150,9 @@ void print_front(const TuneReport& report, std::ostream& out) {
 }
 
 std::string change_text(Duration from, Duration to) {
-  const double change = static_cast<double>((to - from).count()) / 1e6;
-  return (change >= 0 ? "+" : "") + short_text(change, 3) + " ms";
+  // In whole tenths, so that nothing is "-0.0".
+  const double change = static_cast<double>((to - from).count() / 100'000) / 10;
+  return (change >= 0.05 ? "+" : "") + fixed_text(change, 1) + " ms";
 }
 
 /// The value of a knob in a configuration.

@@ -107,8 +107,11 @@ host::ElectionConfig Space::election(const Point& point) const {
   host::ElectionConfig election;
   host::apply_profile(options_.profile, election);
   const Duration room = leases_[point.lease] - heartbeats_[point.heartbeat] - options_.round_trip;
-  election.vote_window = std::min(election.vote_window, std::max(room, Duration(milliseconds(1))));
-  election.retry_interval = std::min(election.retry_interval, election.vote_window);
+  // As the simulator has it: the times of an election follow the round trip.
+  election.vote_window = std::min(std::max(election.vote_window, 3 * options_.round_trip),
+                                  std::max(room, Duration(milliseconds(1))));
+  election.retry_interval = std::min(
+      std::max(election.retry_interval, whole_up(options_.round_trip)), election.vote_window);
   return election;
 }
 
