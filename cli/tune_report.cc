@@ -323,18 +323,21 @@ std::vector<std::string> verdicts_of(const TuneReport& report) {
   const tune::SearchOptions& goal = report.settings.search;
   const Candidate& chosen = report.tuning.candidates[report.tuning.recommended];
   std::vector<std::string> lines;
+  const MonitorConfig config = report.inputs.space.configure(chosen.point);
+  Duration shortest = config.lease;
+  for (const Candidate& each : report.tuning.candidates)
+    shortest = std::min(shortest, report.inputs.space.leases()[each.point.lease]);
   if (report.tuning.meets_failover) {
     lines.push_back("failover: 95 of 100 simulated crashes within " + time_text(chosen.failover()) +
                     ", the goal is " + time_text(goal.failover) + ": met");
   } else {
-    lines.push_back(
-        "failover: NO setting meets " + time_text(goal.failover) + "; the nearest takes " +
-        time_text(chosen.failover()) + ", " + time_text(chosen.failover() - goal.failover) +
-        " too long. The recordings show heartbeats every " + time_text(report.reach.interval) +
-        ", and a lease is at least four of them and a round trip (" +
-        time_text(4 * report.reach.interval +
-                  report.inputs.space.configure(chosen.point).round_trip) +
-        "): record at a shorter interval, or allow more");
+    lines.push_back("failover: NO setting meets " + time_text(goal.failover) +
+                    "; the nearest takes " + time_text(chosen.failover()) + ", " +
+                    time_text(chosen.failover() - goal.failover) +
+                    " too long. The recordings show heartbeats every " +
+                    time_text(report.reach.interval) + "; with them and a round trip of " +
+                    time_text(config.round_trip) + " the linter accepts no lease below " +
+                    time_text(shortest) + ": record at a shorter interval, or allow more");
   }
   const double rate = needless_rate(chosen);
   const double bound = needless_bound(chosen, report.reach);

@@ -124,6 +124,35 @@ TEST(TuneTrial, ReplayCountsTheOneOutageAndThinsForSlowerHeartbeats) {
   }
 }
 
+TEST(TuneTrial, NothingHappensOnCalmLinksHoweverSlowTheHeartbeats) {
+  Recording calm;
+  calm.interval = 1s;
+  for (int i = 1; i <= 100; ++i) {
+    calm.beats.push_back({.arrival = Instant() + i * 1s,
+                          .sent = {},
+                          .seq = Seq(static_cast<std::uint64_t>(i)),
+                          .segment = 0});
+  }
+  complete(calm);
+  const Inputs slow{.recordings = {calm},
+                    .held_back = {},
+                    .space = space_of(6s, 1s, Profile::kLan, 5ms),
+                    .replicas = 3,
+                    .one_way = 250us,
+                    .seed = 1};
+  Point point;
+  point.lease = static_cast<std::uint8_t>(slow.space.leases().size() / 2);
+  point.margin = 6;
+  ASSERT_TRUE(slow.space.is_accepted(point));
+  for (const TrialKind kind : {TrialKind::kIndependent, TrialKind::kCommon}) {
+    const TrialOutcome outcome = make_trial(slow, {.kind = kind, .point = point});
+    EXPECT_GE(outcome.observed, 100'000'000'000);
+    EXPECT_EQ(outcome.elections, 0);
+    EXPECT_EQ(outcome.mistakes, 0);
+    EXPECT_EQ(outcome.unavailable, 0);
+  }
+}
+
 TEST(TuneTrial, OnlyACommonOutageCostsTheLeader) {
   const Point point = found().candidates[found().recommended].point;
   GroupFigures common;

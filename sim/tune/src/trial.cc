@@ -14,8 +14,11 @@ namespace {
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 
-/// Before this the links are as good as they can be, so that every run begins with a leader.
-constexpr Duration kWarmUp = seconds(2);
+/// At the start the links are as good as they can be for so long, so that every run begins with a
+/// leader, whose first election is not counted.
+Duration warm_up(const MonitorConfig& config) {
+  return std::max<Duration>(seconds(2), 2 * config.lease + 10 * config.heartbeat_interval);
+}
 
 /// A leader accepts work so often; each piece counts for progress_timeout.
 constexpr Duration kWorkInterval = milliseconds(100);
@@ -151,7 +154,7 @@ class GroupTrial {
         if (from == to) continue;
         const ChunkPlace& place = places.size() == 1 ? places[0] : places[from * count + to];
         const Duration step = recordings_[place.recording].interval;
-        plan_.faults.push_back({sim::kStart + kWarmUp,
+        plan_.faults.push_back({sim::kStart + warm_up(config_),
                                 {.kind = sim::FaultKind::kDelayTrace,
                                  .a = from,
                                  .b = to,
@@ -175,7 +178,7 @@ class GroupTrial {
 
   TrialOutcome run_calm(const Places& places, std::size_t slots) {
     put_on_links(places);
-    plan_.fault_from = sim::kStart + kWarmUp;
+    plan_.fault_from = sim::kStart + warm_up(config_);
     plan_.fault_until = plan_.fault_from + static_cast<std::int64_t>(slots) *
                                                recordings_[places[0].recording].interval;
     plan_.end = plan_.fault_until;
@@ -183,6 +186,7 @@ class GroupTrial {
     suspicions.begin(plan_.fault_from);
     const sim::RunResult result = run_plan({&suspicions});
     TrialOutcome outcome;
+    if (!result.began_led) return outcome;
     outcome.observed = result.during.length.count();
     outcome.mistakes = suspicions.count();
     outcome.elections = result.during.elections;
@@ -194,9 +198,8 @@ class GroupTrial {
     put_on_links(trial_.part % 2 == 0 ? independent() : common());
     Rng rng = rng_.fork(kFaults);
     // Long enough for the detectors to know their links.
-    const Duration settled =
-        std::min<Duration>(20 * config_.heartbeat_interval, seconds(20)) + 2 * config_.lease;
-    plan_.fault_from = sim::kStart + kWarmUp + settled +
+    const Duration settled = std::min<Duration>(20 * config_.heartbeat_interval, seconds(20));
+    plan_.fault_from = sim::kStart + warm_up(config_) + settled +
                        Duration(rng.between(0, 10 * config_.heartbeat_interval.count()));
     plan_.faults.push_back({plan_.fault_from, fault});
     plan_.fault_until =
