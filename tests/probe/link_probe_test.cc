@@ -40,6 +40,7 @@ TEST(LinkMeter, AnswersAStrangerWithNoMoreThanItSent) {
   const LinkMeter there = meter_there();
   const LinkProbe first = here.next_probe(kHere, kPace);
   EXPECT_EQ(first.token, 0U);
+  EXPECT_EQ(first.seq, Seq{});
   EXPECT_FALSE(there.admits(first));
   std::array<std::byte, kMaxDatagram> room{};
   const std::size_t asked = encode(first, kNoCluster, room);
@@ -52,13 +53,13 @@ TEST(LinkMeter, AnswersAStrangerWithNoMoreThanItSent) {
 TEST(LinkMeter, TellsBothDirections) {
   LinkMeter here = meter_here();
   LinkMeter there = meter_there();
-  open(here, there);  // Two probes of this end are gone.
-  const LinkProbe third = here.next_probe(kHere + 200ms, kPace);
-  EXPECT_EQ(taken(there, kThere + 30ms, third),
+  open(here, there);  // One numbered probe of this end is gone.
+  const LinkProbe second = here.next_probe(kHere + 200ms, kPace);
+  EXPECT_EQ(taken(there, kThere + 30ms, second),
             (std::vector<ProbeArrival>{{.is_own = false,
                                         .incarnation = Incarnation{7},
-                                        .seq = Seq{3},
-                                        .sent_at = third.sent_at,
+                                        .seq = Seq{2},
+                                        .sent_at = second.sent_at,
                                         .arrived_at = ClockStamp{5'030'000'000}}}));
   const LinkProbe back = there.next_probe(kThere + 50ms, kPace);
   ASSERT_TRUE(here.admits(back));
@@ -66,12 +67,12 @@ TEST(LinkMeter, TellsBothDirections) {
   ASSERT_EQ(known.size(), 2U);
   EXPECT_EQ(known[0], (ProbeArrival{.is_own = true,
                                     .incarnation = Incarnation{7},
-                                    .seq = Seq{3},
-                                    .sent_at = third.sent_at,
+                                    .seq = Seq{2},
+                                    .sent_at = second.sent_at,
                                     .arrived_at = ClockStamp{5'030'000'000}}));
   EXPECT_EQ(known[1].seq, Seq{1});
   EXPECT_TRUE(here.is_open());
-  EXPECT_EQ(here.out().sent, 3U);
+  EXPECT_EQ(here.out().sent, 2U) << "the question for the token does not count";
   EXPECT_EQ(here.out().arrived, 1U);
   EXPECT_EQ(here.in().sent, 1U);
   EXPECT_EQ(here.in().arrived, 1U);
@@ -88,7 +89,7 @@ TEST(LinkMeter, ReceiptsOutliveLostProbes) {
   }
   const std::vector<ProbeArrival> known = taken(here, kHere + 9s, back);
   ASSERT_EQ(known.size(), kMaxReceipts + 1);
-  EXPECT_EQ(known.front().seq, Seq{3 + 4}) << "the oldest four are not known any more";
+  EXPECT_EQ(known.front().seq, Seq{2 + 4}) << "the oldest four are not known any more";
   EXPECT_EQ(here.out().arrived, kMaxReceipts + 4);
   EXPECT_EQ(here.out().unknown, 4U);
   EXPECT_EQ(here.in().sent, kMaxReceipts + 4);

@@ -108,12 +108,16 @@ LinkMeter::Newest::Is LinkMeter::Newest::take(Seq seq) {
 }
 
 LinkProbe LinkMeter::next_probe(Instant now, Duration interval) {
-  seq_ = Seq{seq_.value() + 1};
-  ++out_.sent;
+  // A question for the token is not yet part of the measurement: it would always be lost.
+  const bool counts = other_token_ != 0;
+  if (counts) {
+    seq_ = Seq{seq_.value() + 1};
+    ++out_.sent;
+  }
   LinkProbe probe{.incarnation = self_,
                   .token = other_token_,
                   .wanted_token = token_,
-                  .seq = seq_,
+                  .seq = counts ? seq_ : Seq{},
                   .sent_at = stamp_of(now),
                   .interval = to_wire(interval),
                   .receipts = receipts_given_,
@@ -144,7 +148,8 @@ std::span<const ProbeArrival> LinkMeter::take_probe(Instant now, const LinkProbe
   VOUCH_ASSERT(admits(probe));
   arrival_count_ = 0;
   // Each life has a token of its own. Of the former one something may come late.
-  if (probe.wanted_token == 0 || probe.wanted_token == former_life_) return {};
+  if (probe.seq == Seq{} || probe.wanted_token == 0 || probe.wanted_token == former_life_)
+    return {};
   if (probe.wanted_token != life_) begin_life(probe.wanted_token);
   other_token_ = life_;
   is_open_ = true;

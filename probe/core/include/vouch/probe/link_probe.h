@@ -34,8 +34,8 @@ struct LinkProbe {
   Incarnation incarnation{};       ///< Of the sender: a new life numbers anew.
   std::uint64_t token = 0;         ///< What the receiver wants to be shown; 0: not known yet.
   std::uint64_t wanted_token = 0;  ///< What the sender wants to be shown.
-  Seq seq{};
-  ClockStamp sent_at{};        ///< The sender's clock.
+  Seq seq{};                       ///< From 1; 0 while the receiver's token is not known.
+  ClockStamp sent_at{};            ///< The sender's clock.
   WireMicros interval{};       ///< Of the sender's probes: the receiver may send at the same pace.
   std::uint64_t receipts = 0;  ///< Number of receipts given so far; the newest of them follow.
   std::uint8_t receipt_count = 0;
