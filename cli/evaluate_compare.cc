@@ -126,6 +126,27 @@ Standing standing_of(const LinkResult& link, SumOf sum_of) {
   return standing;
 }
 
+/// The same from points that stand already in order of detection time.
+RateCurve rates_of(const Curve& curve) {
+  RateCurve rates;
+  for (const CurvePoint& point : curve.points)
+    rates.push_back({point.detection_ms, point.mistake_rate});
+  tidy_curve(rates);
+  return rates;
+}
+
+/// Every detector against the front, those in it too.
+void set_ratios(LinkComparison& link) {
+  std::vector<RateCurve> front;
+  for (const Curve& curve : link.curves) {
+    if (is_in_front(curve.kind)) front.push_back(rates_of(curve));
+  }
+  const std::vector<double> grid = grid_of(front, link.interval_ms);
+  for (Curve& curve : link.curves) {
+    curve.ratio = ratio_of(rates_of(curve), front, grid, 0.5 / link.observed_s, link.interval_ms);
+  }
+}
+
 QosBlock sum_of_all(std::span<const QosBlock> blocks) {
   QosBlock sum;
   for (const QosBlock& block : blocks)
@@ -190,7 +211,7 @@ std::vector<Curve> curves_of(const LinkResult& link, const Resamples& resamples)
   std::vector<Curve> curves;
   for (const SettingResult& setting : link.settings) {
     if (curves.empty() || curves.back().kind != setting.config.kind) {
-      curves.push_back({setting.config.kind, {}});
+      curves.push_back({.kind = setting.config.kind, .points = {}});
     }
     const QosBlock sum = sum_of_all(setting.replay.blocks());
     CurvePoint point;
@@ -223,6 +244,7 @@ LinkComparison comparison_of(const LinkResult& link, const EvaluateOptions& opti
   const Resamples resamples(blocks.size(), options.bootstrap, Rng(options.seed));
   comparison.curves = curves_of(link, resamples);
   comparison.verdict = verdict_of(link, resamples, comparison.interval_ms, comparison.observed_s);
+  set_ratios(comparison);
   return comparison;
 }
 
@@ -294,6 +316,33 @@ const char* word_of(const Verdict& verdict) {
   return verdict.may_hold() ? "within chance" : "behind";
 }
 
+/// Every detector over all links: a front of five is nobody's curve, so this is what to compare.
+void print_detectors(const std::vector<LinkComparison>& links, std::ostream& out) {
+  Table table({{"detector", Align::kLeft},
+               {"on or beyond the front"},
+               {"within 15 %"},
+               {"mean ratio"},
+               {"worst ratio"}});
+  for (std::size_t kind = 0; !links.empty() && kind < links.front().curves.size(); ++kind) {
+    std::size_t holding = 0;
+    std::size_t near = 0;
+    double logs = 0;
+    double worst = 0;
+    for (const LinkComparison& link : links) {
+      const double ratio = link.curves[kind].ratio;
+      if (ratio <= 1.0) ++holding;
+      if (ratio <= 1.15) ++near;
+      logs += std::log(ratio);
+      worst = std::max(worst, ratio);
+    }
+    table.add_row(
+        {to_string(links.front().curves[kind].kind), std::to_string(holding), std::to_string(near),
+         fixed_text(std::exp(logs / static_cast<double>(links.size())), 2), fixed_text(worst, 2)});
+  }
+  table.print(out);
+  out << '\n';
+}
+
 void print_summary(const std::vector<LinkComparison>& links, const EvaluateOptions& options,
                    std::ostream& out) {
   const std::string name = to_string(kRecommendedDetector);
@@ -318,8 +367,9 @@ void print_summary(const std::vector<LinkComparison>& links, const EvaluateOptio
          word_of(verdict)});
   }
   table.print(out);
-  out << '\n'
-      << name << " lies on or beyond the front on " << holding << " of " << links.size()
+  out << '\n';
+  print_detectors(links, out);
+  out << name << " lies on or beyond the front on " << holding << " of " << links.size()
       << " links by the mean ratio; on " << maybe
       << " the recording does not show it behind (95 %).\n"
       << "T_D: from where the front makes a mistake at fewer than one heartbeat of 100 to where it "
@@ -349,6 +399,7 @@ void print_json(const std::vector<LinkComparison>& links, const std::vector<std:
         points.push_back({point.setting, point.detection_ms, point.mistake_rate});
       }
       json["curves"][to_string(curve.kind)] = std::move(points);
+      json["ratios"][to_string(curve.kind)] = curve.ratio;
     }
     all.push_back(std::move(json));
   }
@@ -402,11 +453,7 @@ bool is_in_front(DetectorKind kind) {
 }
 
 double Curve::rate_at(double detection_ms) const {
-  RateCurve rates;
-  for (const CurvePoint& point : points)
-    rates.push_back({point.detection_ms, point.mistake_rate});
-  tidy_curve(rates);
-  return cli::rate_at(rates, detection_ms);
+  return cli::rate_at(rates_of(*this), detection_ms);
 }
 
 Outcome compare(const EvaluateOptions& options, std::ostream& out) {

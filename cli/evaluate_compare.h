@@ -22,6 +22,7 @@ struct CurvePoint {
 /// Detection time against mistake rate: what one detector can do on one link.
 struct Curve {
   DetectorKind kind{};
+  double ratio = 1;                ///< As Verdict::ratio has it, for this detector.
   std::vector<CurvePoint> points;  ///< By rising detection time.
 
   /// The fewest mistakes per second at a mean detection time of at most `detection_ms`, by straight

@@ -185,7 +185,7 @@ std::string legend() {
   for (const DetectorKind kind : kDetectorKinds) {
     svg += line(x, 34, x + 24, 34, style_of(stroke_of(kind)));
     svg += text_at(x + 29, 38, to_string(kind), "start");
-    x += 115;
+    x += kind == DetectorKind::kPhiExponential ? 134 : 112;
   }
   return svg;
 }
