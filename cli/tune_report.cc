@@ -10,7 +10,6 @@ namespace {
 using tune::Candidate;
 using tune::GroupFigures;
 using tune::LinkFigures;
-using enum Align;
 
 std::string grouped_whole(double value) {
   std::string text = fixed_text(value, 0);
@@ -55,7 +54,7 @@ void print_kinds(const TuneReport& report, std::ostream& out) {
   out << "\nDetectors on single links (heartbeats every "
       << time_text(space.heartbeats()[chosen.point.heartbeat])
       << "): the best setting of each for the lease\n";
-  Table table({{"detector", kLeft},
+  Table table({{"detector", Align::kLeft},
                {"mistakes"},
                {"a year, seen (not excluded)"},
                {"T_D median"},
@@ -78,7 +77,7 @@ void print_group(const TuneReport& report, std::ostream& out) {
   const Candidate& chosen = report.tuning.candidates[report.tuning.recommended];
   out << "\nWhat confirmation buys: a group of " << report.inputs.replicas
       << " in the simulator, no node fails\n";
-  Table table({{"troubles of links", kLeft},
+  Table table({{"troubles of links", Align::kLeft},
                {"group time"},
                {"single-link mistakes"},
                {"needless elections"},
@@ -119,10 +118,10 @@ void print_front(const TuneReport& report, std::ostream& out) {
   const tune::Tuning& tuning = report.tuning;
   out << "\nPareto front: failover time against needless elections; rates a year, * the "
          "recommended\n";
-  Table table({{"", kLeft},
+  Table table({{"", Align::kLeft},
                {"lease"},
                {"heartbeat"},
-               {"detector", kLeft},
+               {"detector", Align::kLeft},
                {"failover median"},
                {"p95"},
                {"max"},
@@ -176,9 +175,9 @@ std::string knob_value(tune::Knob knob, const MonitorConfig& config) {
 void print_sensitivity(const TuneReport& report, std::ostream& out) {
   const tune::Space& space = report.inputs.space;
   out << "\nSensitivity: one knob at a time, one step, on equal trials\n";
-  Table table({{"knob", kLeft},
-               {"from", kLeft},
-               {"to", kLeft},
+  Table table({{"knob", Align::kLeft},
+               {"from", Align::kLeft},
+               {"to", Align::kLeft},
                {"failover p95"},
                {"hung leader p95"},
                {"single-link mistakes"},
@@ -227,11 +226,11 @@ void print_unavailability(const TuneReport& report, std::ostream& out) {
 void print_validation(const TuneReport& report, std::ostream& out) {
   if (report.tuning.validations.empty()) return;
   out << "\nOn the second halves, which the search has not seen\n";
-  Table table({{"recording", kLeft},
+  Table table({{"recording", Align::kLeft},
                {"mistakes, first half"},
                {"promised at most"},
                {"second half"},
-               {"kept", kLeft}});
+               {"kept", Align::kLeft}});
   for (const tune::Validation& each : report.tuning.validations) {
     table.add_row({each.recording, std::to_string(each.first.mistakes),
                    short_text(each.promised(), 3), std::to_string(each.second.mistakes),
@@ -249,7 +248,7 @@ void print_extrapolation(const TuneReport& report, std::ostream& out) {
   const tune::Point& point = report.tuning.candidates[report.tuning.recommended].point;
   out << "\nEXTRAPOLATED, not shown by the data: generalised Pareto tails fitted to the longest "
          "twentieth of the silences\n";
-  Table table({{"recording", kLeft},
+  Table table({{"recording", Align::kLeft},
                {"silences fitted"},
                {"longest seen"},
                {"shape"},
