@@ -67,7 +67,7 @@ bool Monitor::hears_lately(const Peer& origin, ClockStamp promised) const {
   if (origin.newest.value() == 0) return false;
   const Instant newest{Duration(origin.newest.value())};
   return Instant(Duration(promised.value())) <=
-         saturating_add(newest, core_.config.heartbeat_interval * 5 / 2);
+         saturating_add(newest, relay_patience(core_.config.heartbeat_interval, {}));
 }
 
 /// Passes a heartbeat on, with its age. Old ones too: what a leader has given up stays given up.
@@ -116,10 +116,14 @@ void Monitor::promise_over_peer(PeerIndex to, const Heartbeat& heartbeat) {
   const ReachMatrix& matrix = health_.matrix();
   const std::size_t at = matrix_index(to);
   // Whom the leader hears it says itself, in this very heartbeat: sooner than a peer that is no
-  // longer heard there finds out.
-  const std::optional<std::size_t> hop = routes_.next_hop(matrix, at, [&](std::size_t node) {
-    return node != at && is_way(node) && matrix.joins(at, node);
-  });
+  // longer heard there finds out. That the peer hears this node must be as new.
+  const auto carries = [&](std::size_t node) {
+    if (node == at || !is_way(node) || !matrix.joins(at, node)) return false;
+    const Peer& via = core_.peers[matrix_at_[node]];
+    return core_.now - via.echoed <=
+           relay_patience(core_.config.heartbeat_interval, via.round_trip);
+  };
+  const std::optional<std::size_t> hop = routes_.next_hop(matrix, at, carries);
   if (hop) core_.out.push(Send{matrix.node(*hop), promise});
 }
 

@@ -298,6 +298,76 @@ TEST(Relay, AVouchThatIsMuchYoungerIsFollowedAtOnce) {
   EXPECT_EQ(follower.one().status().relayer, kFourth);
 }
 
+/// `relayed` of a leader that has heard nothing of node 3 for `age`.
+RelayedHeartbeat aged(Follower& follower, Duration age) {
+  RelayedHeartbeat relayed = follower.relayed();
+  relayed.age = to_wire(age);
+  return relayed;
+}
+
+/// What it passes on still proves the lease, but it carries no promise.
+TEST(Relay, OneWhomTheLeaderNoLongerHearsGetsNoPromiseAndIsLeftForABetterOne) {
+  Follower follower(RelayMode::kAll);
+  follower.suspect();
+  OneMonitor& one = follower.one();
+  one.receive(aged(follower, 249ms));  // And the drift.
+  const Instant promised = one.status().promised_until;
+  ASSERT_EQ(promised, one.now() + one.monitor().config().promise());
+  one.pass(100ms);
+  one.forget();
+  one.receive(aged(follower, 251ms));
+  EXPECT_EQ(one.status().promised_until, promised);
+  ASSERT_EQ(one.sent_to<ConfirmRequest>(kFourth).size(), 1U) << "who has the leader now?";
+  follower.vouch(kFourth);
+  EXPECT_EQ(one.status().relayer, kThird) << "its own answer is still to come";
+  follower.vouch(kThird, 400ms);
+  EXPECT_EQ(one.status().relayer, kFourth);
+  EXPECT_EQ(follower.asked(kFourth).size(), 1U);
+}
+
+/// The leader gives up where the promise went, and that has to be heard.
+TEST(Relay, WhoWasPromisedOverIsAskedOnWhenAnotherIsChosen) {
+  Follower follower(RelayMode::kAll);
+  follower.suspect();
+  OneMonitor& one = follower.one();
+  one.receive(follower.relayed());
+  one.pass(100ms);
+  one.receive(aged(follower, 300ms));
+  follower.vouch(kFourth);
+  const std::size_t asked = follower.asked(kThird).size();
+  follower.vouch(kThird, 400ms);
+  ASSERT_EQ(one.status().relayer, kFourth);
+  EXPECT_EQ(follower.asked(kThird).size(), asked + 1);
+  EXPECT_EQ(one.status().promised_to, kOther);
+  one.receive(abdication(follower));
+  EXPECT_EQ(one.status().promised_to, kNobody);
+}
+
+/// Hearsay of hearsay never counts: others are told nothing of what came over a peer.
+TEST(Relay, WhatCameOverAPeerIsNoEvidenceForOthers) {
+  Follower follower(RelayMode::kAll);
+  follower.suspect();
+  OneMonitor& one = follower.one();
+  for (int i = 0; i < 8; ++i) {
+    follower.miss(100ms);
+    one.receive(follower.relayed());
+  }
+  one.forget();
+  ConfirmRequest question{.from = {kFourth, Incarnation{1}}, .group = kGroup};
+  question.epoch = ConfigEpoch{1};
+  question.round = Nonce{7};
+  question.attempt = 1;
+  question.subject = kOther;
+  question.subject_incarnation = Incarnation{1};
+  question.term = kTerm;
+  one.receive(question);
+  const auto replies = one.sent_to<ConfirmReply>(kFourth);
+  ASSERT_EQ(replies.size(), 1U);
+  EXPECT_EQ(replies[0].leader, kOther);
+  EXPECT_EQ(replies[0].evidence, WireMicros{0});
+  EXPECT_EQ(replies[0].answer, Answer::kPromised) << "bound it is all the same";
+}
+
 TEST(Relay, TheEndOfTheLeadersLeaseEndsIt) {
   Follower follower(RelayMode::kHeartbeats);
   follower.suspect();
@@ -334,11 +404,13 @@ TEST(Relay, AFollowerThatIsNotHeardSendsItsPromiseOverAPeer) {
     third.reports[0] = {.peer = kSelf, .hears = true, .is_heard = true};
     third.reports[1] = {.peer = kOther, .hears = true, .is_heard = true};
     one.receive(third);
+    bool hears_third = true;
     const auto promised_after = [&](bool is_heard, Duration lease) {
       one.forget();
       Heartbeat claim = one.claim(kOther, kTerm, lease);
-      claim.report_count = 1;
+      claim.report_count = 2;
       claim.reports[0] = {.peer = kSelf, .hears = is_heard, .is_heard = true};
+      claim.reports[1] = {.peer = kThird, .hears = hears_third, .is_heard = true};
       one.receive(claim);
       const auto asked = one.sent_to<RelayRequest>(kThird);
       if (asked.empty()) return ClockStamp{};
@@ -352,6 +424,8 @@ TEST(Relay, AFollowerThatIsNotHeardSendsItsPromiseOverAPeer) {
     EXPECT_EQ(promised_after(true, kLease), ClockStamp{});
     EXPECT_EQ(promised_after(false, kLease) != ClockStamp{}, mode == RelayMode::kAll);
     EXPECT_EQ(promised_after(false, 0ms), ClockStamp{}) << "withheld: it shows no quorum";
+    hears_third = false;
+    EXPECT_EQ(promised_after(false, kLease), ClockStamp{}) << "over that one it would be lost";
     EXPECT_TRUE(one.all<Decision>().empty());
   }
 }
@@ -454,6 +528,24 @@ TEST(Relayer, CarriesAPromiseOnceAndUnderAllOnly) {
     EXPECT_EQ(carried[0].origin_incarnation, Incarnation{1});
     EXPECT_EQ(carried[0].groups[0], kGroup);
   }
+}
+
+/// A way that has just died must not lengthen a lease.
+TEST(Relayer, CarriesNoPromiseWhenItHasLostTheLeaderItself) {
+  OneMonitor one(with_relay(RelayMode::kAll));
+  one.receive(one.heartbeat(kThird));
+  const Heartbeat newest = one.claim(kOther, kTerm, kLease);
+  one.receive(newest);
+  RelayRequest request = request_of(kThird);
+  request.group_count = 1;
+  request.groups[0] = kGroup;
+  for (const auto& [later, carried] : {std::pair{250ms, 1U}, {251ms, 0U}, {10s, 0U}}) {
+    request.promised = ClockStamp{newest.sent_at.value() + Duration(later).count()};
+    one.forget();
+    one.receive(request);
+    EXPECT_EQ(one.sent_to<RelayedPromise>(kOther).size(), carried);
+  }
+  EXPECT_EQ(one.monitor().counters().promises_relayed, 1U);
 }
 
 /// Node 1 leads five. Nodes 2 and 3 support it straight, or only node 2 and node 3 over it.
