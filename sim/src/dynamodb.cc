@@ -9,10 +9,6 @@
 namespace vouch::sim {
 namespace {
 
-constexpr NodeId id_of(NodeIndex index) {
-  return NodeId{index + 1};
-}
-
 constexpr Duration kGuard = std::chrono::milliseconds(1);
 
 }  // namespace

@@ -48,8 +48,8 @@ Engine::Engine(const Protocol& protocol, const EngineOptions& options)
       notice_rng_(Rng(options.seed).fork(kNotices)) {
   nodes_.resize(options.replicas);
   for (NodeIndex index = 0; index < nodes_.size(); ++index) {
-    nodes_[index].replica = protocol.make(
-        {NodeId{index + 1}, nodes_.size(), Rng(options.seed).fork(kReplicas + index)});
+    nodes_[index].replica =
+        protocol.make({id_of(index), nodes_.size(), Rng(options.seed).fork(kReplicas + index)});
     // Clocks of different nodes show different times, so that nobody compares them unnoticed.
     const auto offset = std::chrono::milliseconds(node_rng_.between(1'000, 1'000'000));
     nodes_[index].clock = LocalClock(kStart, Instant(offset), 0);

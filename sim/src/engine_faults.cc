@@ -333,7 +333,7 @@ void Engine::exit(NodeIndex index, bool has_supervisor) {
   if (!has_supervisor) return;
   for (NodeIndex peer = 0; peer < nodes_.size(); ++peer) {
     if (peer == index) continue;
-    notify(index, peer, {NodeFaultKind::kPeerExited, NodeId{index + 1}, node.incarnation});
+    notify(index, peer, {NodeFaultKind::kPeerExited, id_of(index), node.incarnation});
   }
 }
 

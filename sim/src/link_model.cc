@@ -9,7 +9,7 @@ namespace vouch::sim {
 namespace {
 
 /// The streams of this file; the engine's own begin at 1.
-enum Stream : std::uint64_t {
+enum LinkStream : std::uint64_t {
   kBursts = 11,
   kShapes = 12,
   kReorders = 13,

@@ -6,14 +6,6 @@
 #include "vouch/detector/assert.h"
 
 namespace vouch::sim {
-namespace {
-
-constexpr NodeId id_of(NodeIndex index) {
-  return NodeId{index + 1};
-}
-
-}  // namespace
-
 OmniPaxosReplica::OmniPaxosReplica(const ReplicaOptions& replica, const OmniPaxosOptions& options)
     : self_(replica.self),
       replicas_(replica.replicas),

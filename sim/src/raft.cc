@@ -12,10 +12,6 @@ constexpr std::size_t count(NodeSet set) {
   return static_cast<std::size_t>(std::popcount(set));
 }
 
-constexpr NodeId id_of(NodeIndex index) {
-  return NodeId{index + 1};
-}
-
 }  // namespace
 
 RaftReplica::RaftReplica(const ReplicaOptions& replica, const RaftOptions& options)

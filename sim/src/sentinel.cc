@@ -10,10 +10,6 @@ namespace {
 /// SENTINEL_INFO_PERIOD: how old what a server says of itself may be, in several places.
 constexpr Duration kInfoPeriod = std::chrono::seconds(10);
 
-constexpr NodeId id_of(NodeIndex index) {
-  return NodeId{index + 1};
-}
-
 /// now - then, at least zero; the longest span for what never happened.
 constexpr Duration since(Instant now, Instant then) {
   return then == kLongAgo ? Duration::max() : std::max(Duration::zero(), now - then);

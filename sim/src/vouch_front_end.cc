@@ -9,10 +9,6 @@
 namespace vouch::sim {
 namespace {
 
-NodeId front_end_node(NodeIndex index) {
-  return NodeId{index + 1};
-}
-
 class VouchFrontEnd final : public FrontEnd {
  public:
   VouchFrontEnd(FrontEndObserver observer, bool lies)
@@ -21,7 +17,7 @@ class VouchFrontEnd final : public FrontEnd {
   void handle_message(NodeIndex from, const Payload& payload, FrontEndContext& context) override {
     const auto* message = std::get_if<FrontEndMessage>(&payload.as<VouchMessage>());
     if (message == nullptr) return;
-    observer_.handle_message(context.now(), front_end_node(from), *message);
+    observer_.handle_message(context.now(), id_of(from), *message);
     drain(context);
   }
   void handle_timeout(FrontEndContext& context) override {
@@ -29,11 +25,11 @@ class VouchFrontEnd final : public FrontEnd {
     drain(context);
   }
   void request_waits(NodeIndex replica, FrontEndContext& context) override {
-    observer_.request_sent(context.now(), front_end_node(replica));
+    observer_.request_sent(context.now(), id_of(replica));
     drain(context);
   }
   void request_given_up(NodeIndex replica, FrontEndContext& context) override {
-    observer_.request_given_up(context.now(), front_end_node(replica));
+    observer_.request_given_up(context.now(), id_of(replica));
     drain(context);
   }
 
@@ -43,7 +39,7 @@ class VouchFrontEnd final : public FrontEnd {
     return observer_.to().value() - 1;
   }
   [[nodiscard]] bool avoids(NodeIndex replica) const override {
-    return observer_.avoids(front_end_node(replica));
+    return observer_.avoids(id_of(replica));
   }
   [[nodiscard]] std::optional<NodeIndex> take_hint() override {
     return std::exchange(hint_, std::nullopt);
@@ -74,14 +70,14 @@ class VouchFrontEnd final : public FrontEnd {
 
 std::unique_ptr<FrontEnd> make_vouch_front_end(const MonitorConfig& config, GroupId group,
                                                const FrontEndOptions& options) {
-  const NodeId self = front_end_node(options.self);
+  const NodeId self = id_of(options.self);
   const bool is_known =
       std::any_of(config.front_ends.begin(), config.front_ends.end(),
                   [&](const FrontEndConfig& front_end) { return front_end.id == self; });
   if (!is_known) return nullptr;
   FrontEndObserverConfig observer{.self = self, .incarnation = Incarnation{1}, .group = group};
   for (NodeIndex index = 0; index < options.replicas; ++index)
-    observer.replicas.push_back(front_end_node(index));
+    observer.replicas.push_back(id_of(index));
   observer.probe_interval = config.front_end_interval;
   Result<FrontEndObserver> made = FrontEndObserver::create(observer, options.now, options.rng);
   VOUCH_ASSERT(made.has_value());  // front_end_interval is checked, the rest is fixed.

@@ -13,7 +13,7 @@
 namespace vouch {
 namespace {
 
-constexpr ClusterHash kCluster = cluster_hash("test");
+constexpr ClusterHash kOwnCluster = cluster_hash("test");
 constexpr std::uint64_t kMost = std::numeric_limits<std::uint64_t>::max();
 
 Candidacy some_candidacy() {
@@ -156,8 +156,8 @@ TEST(GroupEntry, HeartbeatsAndBatchesPassTheCodec) {
   heartbeat.digest = {6, 7, 8, 9, 10, 11, 12};
   heartbeat.reports[1] = {NodeId{13}, WireMicros{14}, true, false, 0x8001, {4, 5, 6, 7}};
   std::array<std::byte, kMaxDatagram> room{};
-  std::size_t size = encode(heartbeat, kCluster, room);
-  const auto read = decode(std::span(room).first(size), kCluster);
+  std::size_t size = encode(heartbeat, kOwnCluster, room);
+  const auto read = decode(std::span(room).first(size), kOwnCluster);
   ASSERT_TRUE(std::holds_alternative<Message>(read));
   const auto& taken = std::get<NodeHeartbeat>(std::get<Message>(read));
   EXPECT_EQ(taken.digest, heartbeat.digest);
@@ -170,9 +170,9 @@ TEST(GroupEntry, HeartbeatsAndBatchesPassTheCodec) {
 
   GroupBatch batch{.from = {NodeId{1}, Incarnation{2}}, .begin = 3, .end = 4, .stream = 5};
   ASSERT_TRUE(EntryWriter(batch).append(Statement{EntryKind::kClaim, GroupId{6}, Term{7}, {}}));
-  size = encode(batch, kCluster, room);
+  size = encode(batch, kOwnCluster, room);
   EXPECT_LE(size, kMaxDatagram);
-  const auto again = decode(std::span(room).first(size), kCluster);
+  const auto again = decode(std::span(room).first(size), kOwnCluster);
   ASSERT_TRUE(std::holds_alternative<Message>(again));
   const auto& got = std::get<GroupBatch>(std::get<Message>(again));
   EXPECT_EQ(got.size, batch.size);

@@ -36,8 +36,9 @@ foreach(component IN ITEMS detector quorum_check sim)
 endforeach()
 # The whole core as part of another build, which is compiled for it: once is enough.
 vouch_package_test(add_subdirectory COMMAND ${CMAKE_CTEST_COMMAND}
-  --build-and-test ${consumer} ${work}/add_subdirectory ${common}
-  -DVOUCH_SOURCE=${PROJECT_SOURCE_DIR} -DCOMPONENT=quorum_check --test-command consumer)
+  --build-and-test ${consumer} ${work}/add_subdirectory ${common} -DVOUCH_UNITY=ON
+  -DVOUCH_SOURCE=${PROJECT_SOURCE_DIR} -DCOMPONENT=quorum_check --test-command consumer
+  PROPERTIES COST 50) # Compiles for itself: begun first, it delays nothing.
 if(VOUCH_PKG_CONFIG)
   vouch_package_test(pkg_config.deep COMMAND ${pkg_config} -DDEEP=ON -DCOMPONENT=detector
     -DWORK=${work}/pkg_config.deep -P ${consumer}/pkg_config.cmake)

@@ -20,7 +20,7 @@ namespace {
 using namespace std::chrono_literals;
 using Names = std::set<std::string>;
 
-MonitorConfig good() {
+MonitorConfig with_round_trip() {
   MonitorConfig config{.self = NodeId{1}, .incarnation = Incarnation{1}};
   config.peers = {NodeId{2}, NodeId{3}};
   config.groups = {{.id = GroupId{1}, .voters = {NodeId{1}, NodeId{2}, NodeId{3}}}};
@@ -149,19 +149,19 @@ const Boundary kBoundaries[] = {
 };
 
 TEST(Lint, TheGoodOneIsGood) {
-  EXPECT_EQ(broken(good()), Names{});
-  EXPECT_EQ(worst(lint(good())), Judgement::kOk);
+  EXPECT_EQ(broken(with_round_trip()), Names{});
+  EXPECT_EQ(worst(lint(with_round_trip())), Judgement::kOk);
 }
 
 TEST(Lint, EachRelationIsNamedWhenBrokenByALittleAndPassesWhenMetExactly) {
   for (const Boundary& boundary : kBoundaries) {
     SCOPED_TRACE(boundary.rule);
-    MonitorConfig met = good();
+    MonitorConfig met = with_round_trip();
     boundary.set(met, 0ns);
     EXPECT_EQ(row_named(lint(met), boundary.rule).slack(), 0);
     EXPECT_EQ(broken(met), boundary.beside);
 
-    MonitorConfig missed = good();
+    MonitorConfig missed = with_round_trip();
     boundary.set(missed, 1ns);
     Names expected = boundary.beside;
     expected.insert(boundary.rule);
@@ -187,7 +187,7 @@ TEST(Lint, NoRelationIsWithoutItsBoundary) {
   for (const Boundary& boundary : kBoundaries)
     tested.insert(boundary.rule);
   Names all;
-  for (const LintRow& row : lint(good())) {
+  for (const LintRow& row : lint(with_round_trip())) {
     EXPECT_TRUE(all.insert(std::string(row.name)).second) << row.name << " twice";
     const bool is_bound = row.kind != LintRow::Kind::kRelation;
     if (!is_bound || row.is_between_knobs()) {
@@ -235,10 +235,10 @@ TEST(Lint, BoundsThatAreConstantsAreExact) {
   };
   for (const auto& bound : bounds) {
     SCOPED_TRACE(bound.rule);
-    MonitorConfig met = good();
+    MonitorConfig met = with_round_trip();
     bound.set(met, 0ns);
     EXPECT_FALSE(is_broken(row_named(lint(met), bound.rule)));
-    MonitorConfig missed = good();
+    MonitorConfig missed = with_round_trip();
     bound.set(missed, 1ns);
     EXPECT_EQ(row_named(lint(missed), bound.rule).judgement(), Judgement::kUnsafe);
     EXPECT_FALSE(validate(missed));
@@ -246,7 +246,7 @@ TEST(Lint, BoundsThatAreConstantsAreExact) {
 }
 
 TEST(Lint, WithoutTheRoundTripItsRulesAreNotJudged) {
-  MonitorConfig config = good();
+  MonitorConfig config = with_round_trip();
   config.round_trip = 0ms;
   Names unknown;
   for (const LintRow& row : lint(config)) {
@@ -262,7 +262,7 @@ TEST(Lint, WithoutTheRoundTripItsRulesAreNotJudged) {
 }
 
 TEST(Lint, AKnobThatIsSwitchedOffBreaksNothing) {
-  MonitorConfig config = good();
+  MonitorConfig config = with_round_trip();
   config.progress_timeout = config.stall_window = config.hold_off = 0ms;
   EXPECT_EQ(broken(config), Names{});
   const std::vector<LintRow> rows = lint(config);
@@ -273,7 +273,7 @@ TEST(Lint, AKnobThatIsSwitchedOffBreaksNothing) {
 }
 
 TEST(Lint, AMessageNamesFieldRuleAndValue) {
-  MonitorConfig config = good();
+  MonitorConfig config = with_round_trip();
   config.follower_lease = 800ms;
   const auto made = Monitor::create(config, Instant{}, Rng(1));
   ASSERT_FALSE(made);
@@ -283,7 +283,7 @@ TEST(Lint, AMessageNamesFieldRuleAndValue) {
 }
 
 TEST(Lint, SilenceIsThatOfTheDetectorThatIsChosen) {
-  MonitorConfig config = good();
+  MonitorConfig config = with_round_trip();
   EXPECT_EQ(suspicion_silence(config), 350ms);
   config.detector.kind = DetectorKind::kChen;
   EXPECT_EQ(suspicion_silence(config), 400ms);
@@ -315,7 +315,7 @@ TEST(Lint, RandomOnesAreRefusedAsTheRangesAndTheNewRelationsSay) {
   int accepted = 0;
   int refused = 0;
   for (int run = 0; run < 20'000; ++run) {
-    MonitorConfig c = good();
+    MonitorConfig c = with_round_trip();
     c.round_trip = 0ms;
     const auto draw = [&](Duration around) {
       return Duration(around.count() * rng.between(60, 140) / 100);
@@ -338,12 +338,12 @@ TEST(Lint, RandomOnesAreRefusedAsTheRangesAndTheNewRelationsSay) {
 
 TEST(Lint, NoValueOverflows) {
   for (const Duration extreme : {Duration::min(), Duration::max()}) {
-    MonitorConfig config = good();
+    MonitorConfig config = with_round_trip();
     config.lease = config.heartbeat_interval = config.guard = config.follower_lease =
         config.round_trip = config.confirm_interval = config.progress_timeout = extreme;
     config.clock_drift_ppm = 0xffff'ffffU;
     EXPECT_EQ(worst(lint(config)), Judgement::kUnsafe);
-    EXPECT_EQ(worst(lint_pair(config, good())),
+    EXPECT_EQ(worst(lint_pair(config, with_round_trip())),
               extreme < Duration::zero() ? Judgement::kOk : Judgement::kUnsafe);
     EXPECT_FALSE(validate(config));
   }
@@ -351,13 +351,13 @@ TEST(Lint, NoValueOverflows) {
 
 TEST(Lint, APairIsSafeWhileEveryPromiseCoversEveryLease) {
   // A longer lease, node by node: first the promises, then the leases (docs/CONFIG.md).
-  const MonitorConfig before = good();
-  MonitorConfig after = good();
+  const MonitorConfig before = with_round_trip();
+  MonitorConfig after = with_round_trip();
   after.lease = 1200ms;
   EXPECT_EQ(worst(lint_pair(before, after)), Judgement::kOk);
   EXPECT_EQ(worst(lint_pair(after, before)), Judgement::kUnsafe)
       << "who has not been changed yet is free too early";
-  MonitorConfig between = good();
+  MonitorConfig between = with_round_trip();
   between.follower_lease = after.promise();
   EXPECT_EQ(worst(lint_pair(before, between)), Judgement::kOk);
   EXPECT_EQ(worst(lint_pair(after, between)), Judgement::kOk);
@@ -366,16 +366,16 @@ TEST(Lint, APairIsSafeWhileEveryPromiseCoversEveryLease) {
 }
 
 TEST(Lint, APairMayDifferInItsClocks) {
-  MonitorConfig fast = good();
+  MonitorConfig fast = with_round_trip();
   fast.clock_drift_ppm = 20'000;
-  EXPECT_EQ(worst(lint_pair(good(), fast)), Judgement::kOk);
-  EXPECT_EQ(worst(lint_pair(fast, good())), Judgement::kUnsafe)
+  EXPECT_EQ(worst(lint_pair(with_round_trip(), fast)), Judgement::kOk);
+  EXPECT_EQ(worst(lint_pair(fast, with_round_trip())), Judgement::kUnsafe)
       << "the leader's clock may be slower than the follower allows for";
 }
 
 TEST(Profile, EachPassesWithoutAWarning) {
   for (const Profile profile : kProfiles) {
-    MonitorConfig config = good();
+    MonitorConfig config = with_round_trip();
     apply_profile(profile, config);
     EXPECT_EQ(broken(config), Names{}) << to_string(profile);
     EXPECT_EQ(worst(lint(config)), Judgement::kOk) << "and everything is judged";
@@ -386,7 +386,7 @@ TEST(Profile, EachPassesWithoutAWarning) {
 }
 
 TEST(Profile, LanIsWhatTheDefaultsAre) {
-  MonitorConfig lan = good();
+  MonitorConfig lan = with_round_trip();
   lan.heartbeat_interval = lan.lease = lan.confirm_interval = lan.consent_hold = 1ms;
   lan.detector.timeout = lan.stall_limit = lan.progress_timeout = lan.suppress_cap = 1ms;
   lan.hold_off = lan.stall_window = lan.guard = lan.worker_interval = lan.follower_lease = 7ms;

@@ -28,7 +28,7 @@ void expect_same(const RecordedRun& run, std::map<std::string, std::uint64_t>& k
 
 TEST(RandomRuns, SwarmCasesReplayBitForBit) {
   std::map<std::string, std::uint64_t> kinds;
-  const std::uint64_t runs = sampled(20);
+  const std::uint64_t runs = sampled(8);
   for (std::uint64_t seed = 1; seed <= runs; ++seed) {
     SCOPED_TRACE("vouch replay --random 1 --seed " + std::to_string(2 * seed));
     const sim::SwarmCase swarm = sim::draw_case(2 * seed);
@@ -43,7 +43,7 @@ TEST(RandomRuns, SwarmCasesReplayBitForBit) {
 
 TEST(RandomRuns, SequencesOfGraphsReplayBitForBit) {
   std::map<std::string, std::uint64_t> kinds;
-  const std::uint64_t runs = sampled(15);
+  const std::uint64_t runs = sampled(8);
   for (std::uint64_t seed = 1; seed <= 2 * runs; seed += 2) {
     SCOPED_TRACE("vouch replay --random 1 --seed " + std::to_string(seed));
     sim::TransitionOptions options;
@@ -62,7 +62,7 @@ TEST(RandomRuns, SequencesOfGraphsReplayBitForBit) {
 // Groups that travel apart from heartbeats: the same record of the same rules.
 TEST(RandomRuns, DecisionsWithDigestsReplayBitForBit) {
   std::map<std::string, std::uint64_t> kinds;
-  const std::uint64_t runs = sampled(5);
+  const std::uint64_t runs = sampled(3);
   for (std::uint64_t seed = 1; seed <= runs; ++seed) {
     SCOPED_TRACE(seed);
     sim::SwarmCase swarm = sim::draw_case(2 * seed);

@@ -13,7 +13,6 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr std::uint64_t kSeeds = 20;
 constexpr const char* kBoth[] = {"dynamodb", "dynamodb+leaderquorum"};
 
 std::uint64_t count(const RunResult& result, Rule rule) {

@@ -10,6 +10,9 @@
 
 namespace vouch::sim {
 
+/// Seeds over which a known outcome of an opponent must hold.
+inline constexpr std::uint64_t kSeeds = 20;
+
 /// The form of the faults that were measured on real clusters: n0 leads, the fault comes after five
 /// seconds, lasts for thirty, heals, and eight more seconds count.
 class FaultPlan {

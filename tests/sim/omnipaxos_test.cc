@@ -19,7 +19,6 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr std::uint64_t kSeeds = 20;
 constexpr Duration kTimeout = 1s;
 
 TEST(OmniPaxos, ACrashedLeaderIsReplacedWithinThreeRounds) {

@@ -15,7 +15,6 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr std::uint64_t kSeeds = 20;
 constexpr const char* kWithPreVote = "raft+prevote+checkquorum";
 constexpr const char* kWithout = "raft+checkquorum";
 

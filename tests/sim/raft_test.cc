@@ -4,6 +4,7 @@
 
 #include <chrono>
 
+#include "fault_plan.h"
 #include "vouch/sim/policies.h"
 #include "vouch/sim/run.h"
 
@@ -15,8 +16,6 @@ namespace vouch::sim {
 namespace {
 
 using namespace std::chrono_literals;
-
-constexpr std::uint64_t kSeeds = 20;
 
 struct Fixture {
   Plan plan;

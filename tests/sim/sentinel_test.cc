@@ -19,8 +19,6 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr std::uint64_t kSeeds = 20;
-
 /// Sees who takes itself for a master at the end of the fault, and what has been lost at the end.
 class Masters final : public Observer {
  public:

@@ -17,7 +17,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
-const std::uint64_t kSeeds = testing::sampled(150);
+const std::uint64_t kStorms = testing::sampled(150);
 
 Fault random_link_fault(Rng& rng, NodeIndex replicas) {
   const auto from = static_cast<NodeIndex>(rng.below(replicas));
@@ -143,7 +143,7 @@ Plan storm(std::uint64_t seed) {
 TEST(Storm, VouchKeepsItsSafetyRulesAndRecovers) {
   const MonitorConfig config{};
   std::uint64_t changes = 0;
-  for (std::uint64_t seed = 1; seed <= kSeeds; ++seed) {
+  for (std::uint64_t seed = 1; seed <= kStorms; ++seed) {
     const Plan plan = storm(seed);
     const auto protocol = make_policy("vouch", {.replicas = plan.replicas});
     // After the heal also the promise of a node that has just restarted must run out.
@@ -160,13 +160,13 @@ TEST(Storm, VouchKeepsItsSafetyRulesAndRecovers) {
                     << " ns: " << violation.text << ", seed " << seed;
     }
   }
-  EXPECT_GT(changes, kSeeds);  // The storm does what it is for.
+  EXPECT_GT(changes, kStorms);  // The storm does what it is for.
 }
 
 TEST(Storm, VouchKeepsItsSafetyRulesWhateverElseGoesWrong) {
   const MonitorConfig config{};
   std::uint64_t changes = 0;
-  for (std::uint64_t seed = 1; seed <= kSeeds; ++seed) {
+  for (std::uint64_t seed = 1; seed <= kStorms; ++seed) {
     Plan plan = storm(seed);
     Rng rng = Rng(seed).fork(98);
     const auto replicas = static_cast<NodeIndex>(plan.replicas);
@@ -194,7 +194,7 @@ TEST(Storm, VouchKeepsItsSafetyRulesWhateverElseGoesWrong) {
                     << " ns: " << violation.text << ", seed " << seed;
     }
   }
-  EXPECT_GT(changes, kSeeds);
+  EXPECT_GT(changes, kStorms);
 }
 
 }  // namespace

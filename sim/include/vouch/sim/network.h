@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "vouch/detector/assert.h"
+#include "vouch/detector/ids.h"
 #include "vouch/detector/time.h"
 
 namespace vouch::sim {
@@ -13,6 +14,10 @@ namespace vouch::sim {
 /// Index of a node in a simulation: 0 .. node_count - 1. Its NodeId is the index plus one, because
 /// NodeId 0 means nobody. Scenario files and traces print the index.
 using NodeIndex = std::uint32_t;
+
+[[nodiscard]] constexpr NodeId id_of(NodeIndex index) {
+  return NodeId{index + 1};
+}
 
 /// Most nodes of one simulation: a set of nodes is one 32-bit word.
 inline constexpr std::size_t kMaxSimNodes = 32;
