@@ -1,15 +1,12 @@
 // The commands that speak to a daemon over its control socket.
 
 #include <algorithm>
-#include <chrono>
 #include <iostream>
 #include <memory>
 #include <nlohmann/json.hpp>
 
-#include "interrupt.h"
 #include "node.h"
 #include "vouch/runtime/control.h"
-#include "vouch/trace/trace_writer.h"
 
 namespace vouch::cli {
 namespace {
@@ -73,62 +70,6 @@ Outcome run_status(const std::string& control, bool as_json) {
   return ExitCode::kSuccess;
 }
 
-struct RecordOptions {
-  std::string control;
-  std::string out;
-  double seconds = 0;
-};
-
-Outcome run_record(const RecordOptions& options) {
-  Result<TraceWriter> writer = TraceWriter::open(options.out);
-  if (!writer) return writer.error();
-  const Interrupt interrupt;
-  const auto began = std::chrono::steady_clock::now();
-  auto flushed = began;
-  std::uint64_t count = 0;
-  Status wrote = Done{};
-  const auto goes_on = [&] {
-    const auto now = std::chrono::steady_clock::now();
-    if (now - flushed >= std::chrono::milliseconds(200)) {
-      if (wrote) wrote = writer->flush();
-      flushed = now;
-    }
-    const double passed = std::chrono::duration<double>(now - began).count();
-    return wrote && !Interrupt::is_asked() && (options.seconds <= 0 || passed < options.seconds);
-  };
-  bool is_first = true;
-  std::string refusal;
-  Status done = runtime::follow_control(
-      options.control, Json{{"command", "record"}}.dump(),
-      [&](std::string_view line) {
-        const Json json = Json::parse(line, nullptr, false);
-        if (json.is_discarded() || !json.is_object()) return goes_on();
-        if (is_first) {
-          is_first = false;
-          if (!json.value("ok", false)) refusal = json.value("error", "refused");
-          return refusal.empty() && goes_on();
-        }
-        RecordedHeartbeat heartbeat;
-        heartbeat.observer = NodeId{json.value("observer", 0U)};
-        heartbeat.subject = NodeId{json.value("subject", 0U)};
-        heartbeat.incarnation = Incarnation{json.value("incarnation", std::uint64_t{0})};
-        heartbeat.seq = Seq{json.value("seq", std::uint64_t{0})};
-        heartbeat.sent = Instant(Duration(json.value("sent_ns", std::int64_t{0})));
-        heartbeat.arrival = Instant(Duration(json.value("arrival_ns", std::int64_t{0})));
-        wrote = writer->append(heartbeat);
-        count += wrote ? 1U : 0U;
-        return goes_on();
-      },
-      goes_on);
-  if (Status last = writer->flush(); !last && wrote) wrote = last;
-  if (!refusal.empty()) return Error{Errc::kBadInput, refusal};
-  if (!wrote) return wrote.error();
-  if (!done) return done.error();
-  std::cerr << "vouch record: " << count << " heartbeats in " << options.out
-            << "; to see what they tell: vouch evaluate " << options.out << "\n";
-  return ExitCode::kSuccess;
-}
-
 void add_control(CLI::App* command, std::string& control) {
   command->add_option("--control", control, "Control socket of the node (its config's `control`)")
       ->required();
@@ -188,17 +129,6 @@ void register_drain(CLI::App& app, Outcome& outcome) {
       outcome = answer ? Outcome(ExitCode::kSuccess) : Outcome(answer.error());
     });
   }
-}
-
-void register_record(CLI::App& app, Outcome& outcome) {
-  auto options = std::make_shared<RecordOptions>();
-  CLI::App* command = app.add_subcommand(
-      "record", "Write the heartbeats that a running node sees as a trace, until interrupted");
-  add_control(command, options->control);
-  command->add_option("--out", options->out, "Trace file; a recording that exists is continued")
-      ->required();
-  command->add_option("--for", options->seconds, "Stop after so many seconds");
-  command->callback([options, &outcome] { outcome = run_record(*options); });
 }
 
 }  // namespace vouch::cli

@@ -16,7 +16,8 @@ void register_drill(CLI::App& app, Outcome& outcome);
 /// `vouch drain|undrain --control PATH`: takes a daemon out of the candidates, and back.
 void register_drain(CLI::App& app, Outcome& outcome);
 
-/// `vouch record --control PATH --out FILE`: writes the heartbeats that a daemon sees as a trace.
+/// `vouch record`: writes heartbeats as a trace: those that a daemon sees, or its own between hosts
+/// of no cluster (`--peer`), which another answers (`--respond`).
 void register_record(CLI::App& app, Outcome& outcome);
 
 }  // namespace vouch::cli

@@ -12,6 +12,7 @@
 #include "vouch/host/vote_codec.h"
 #include "vouch/probe/codec.h"
 #include "vouch/probe/front_end_codec.h"
+#include "vouch/probe/link_probe.h"
 
 namespace {
 
@@ -55,5 +56,6 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   check(vouch::decode(bytes, kCluster), bytes);
   check(vouch::host::decode_vote(bytes, kCluster), bytes);
   check(vouch::decode_front_end(bytes, kCluster), bytes);
+  check(vouch::decode_link_probe(bytes, kCluster), bytes);
   return 0;
 }

@@ -11,6 +11,7 @@
 #include "tests/support/golden.h"
 #include "vouch/host/vote_codec.h"
 #include "vouch/probe/front_end_codec.h"
+#include "vouch/probe/link_probe.h"
 
 namespace vouch {
 namespace {
@@ -147,6 +148,30 @@ host::VoteReply distinct_vote_reply() {
   return {
       {NodeId{0x01}, Incarnation{0x02}}, GroupId{0x03},   ConfigEpoch{0x04}, Term{0x05}, Term{0x06},
       host::VoteAnswer::kHeld,           WireMicros{0x07}};
+}
+
+Bytes encoded(const LinkProbeMessage& message) {
+  Bytes bytes(kMaxDatagram);
+  bytes.resize(encode(message, kCluster, bytes));
+  return bytes;
+}
+
+LinkProbe distinct_link_probe() {
+  LinkProbe m{.incarnation = Incarnation{0x01},
+              .token = 0x02,
+              .wanted_token = 0x03,
+              .seq = Seq{0x04},
+              .sent_at = ClockStamp{-0x05},
+              .interval = WireMicros{0x06},
+              .receipts = 0x07,
+              .receipt_count = 2};
+  m.newest[0] = {Seq{0x11}, ClockStamp{0x12}, ClockStamp{-0x13}};
+  m.newest[1] = {Seq{0x21}, ClockStamp{0x22}, ClockStamp{-0x23}};
+  return m;
+}
+
+LinkChallenge distinct_link_challenge() {
+  return {.token = 0x01, .wanted_token = 0x02};
 }
 
 FrontEndProbe distinct_probe() {
@@ -295,7 +320,9 @@ std::vector<Bytes> one_of_each() {
           encoded(host::VoteMessage{distinct_vote_reply()}),
           encoded(FrontEndMessage{distinct_probe()}),
           encoded(FrontEndMessage{distinct_answer()}),
-          encoded(FrontEndMessage{distinct_tally()})};
+          encoded(FrontEndMessage{distinct_tally()}),
+          encoded(LinkProbeMessage{distinct_link_probe()}),
+          encoded(LinkProbeMessage{distinct_link_challenge()})};
 }
 
 /// What is read of a good datagram, written again.
@@ -306,6 +333,10 @@ Bytes encoded_again(const Bytes& bytes) {
   const auto front_end = decode_front_end(bytes, kCluster);
   if (std::holds_alternative<FrontEndMessage>(front_end)) {
     return encoded(std::get<FrontEndMessage>(front_end));
+  }
+  const auto link_probe = decode_link_probe(bytes, kCluster);
+  if (std::holds_alternative<LinkProbeMessage>(link_probe)) {
+    return encoded(std::get<LinkProbeMessage>(link_probe));
   }
   return encoded(std::get<host::VoteMessage>(host::decode_vote(bytes, kCluster)));
 }
@@ -332,9 +363,12 @@ std::optional<DropReason> fault_of(const Bytes& bytes) {
   const Decoded<MessageType> type = peek_type(bytes, kCluster);
   if (fault(type)) return fault(type);
   const std::optional<DropReason> as_core = fault(decode(bytes, kCluster));
-  // A type that the core does not know may be one of front-ends.
+  // A type that the core does not know may be one of front-ends, or of measurements.
   if (std::get<MessageType>(type) < kFirstHostType) {
-    return as_core == DropReason::kType ? fault(decode_front_end(bytes, kCluster)) : as_core;
+    if (as_core != DropReason::kType) return as_core;
+    const std::optional<DropReason> as_front_end = fault(decode_front_end(bytes, kCluster));
+    return as_front_end == DropReason::kType ? fault(decode_link_probe(bytes, kCluster))
+                                             : as_front_end;
   }
   return fault(host::decode_vote(bytes, kCluster));
 }
@@ -382,6 +416,15 @@ TEST(Codec, EveryFrontEndTypeSurvivesTheRoundTrip) {
   }
 }
 
+TEST(Codec, EveryLinkProbeTypeSurvivesTheRoundTrip) {
+  const auto read = [](const LinkProbeMessage& message) {
+    return std::get<LinkProbeMessage>(decode_link_probe(encoded(message), kCluster));
+  };
+  EXPECT_EQ(std::get<LinkProbe>(read(distinct_link_probe())), distinct_link_probe());
+  EXPECT_EQ(std::get<LinkProbe>(read(LinkProbe{})), LinkProbe{});
+  EXPECT_EQ(std::get<LinkChallenge>(read(distinct_link_challenge())), distinct_link_challenge());
+}
+
 /// The format is fixed byte by byte: a change of it is a change of kWireVersion.
 TEST(Codec, TheBytesAreThoseOfTheGoldenFile) {
   const auto dump = [](const std::string& command, const std::vector<std::string>& args,
@@ -401,6 +444,10 @@ TEST(Codec, TheBytesAreThoseOfTheGoldenFile) {
     if (args[0] == "front-end-probe") return hex(encoded(FrontEndMessage{distinct_probe()}));
     if (args[0] == "front-end-answer") return hex(encoded(FrontEndMessage{distinct_answer()}));
     if (args[0] == "front-end-tally") return hex(encoded(FrontEndMessage{distinct_tally()}));
+    if (args[0] == "link-probe") return hex(encoded(LinkProbeMessage{distinct_link_probe()}));
+    if (args[0] == "link-challenge") {
+      return hex(encoded(LinkProbeMessage{distinct_link_challenge()}));
+    }
     return "unknown message";
   };
   testing::run_golden(VOUCH_SOURCE_DIR "/tests/testdata/codec/messages.golden", dump);
