@@ -1,14 +1,15 @@
 #include "vouch/tune/knob_texts.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "vouch/detector/detector_config.h"
 
 namespace vouch::tune {
 namespace {
 
-/// Those of the Monitor, and of the election beside it.
-std::vector<KnobText> monitor_texts() {
+/// Those that vouch tune searches, and what goes with them.
+std::vector<KnobText> main_texts() {
   return {
       {"heartbeat_interval", "How often every node tells every other that it is there.",
        "Fewer messages. Fewer of them fit into a lease, so each lost one weighs more, and silence "
@@ -49,6 +50,12 @@ std::vector<KnobText> monitor_texts() {
        "The linter asks for longer leases and windows.",
        "The linter accepts shorter ones. If it is less than the truth, what it accepts may not "
        "work."},
+  };
+}
+
+/// The others of the Monitor, and those of the election beside it.
+std::vector<KnobText> further_texts() {
+  return {
       {"clock_drift_ppm", "How far the rate of a clock may be off.",
        "Promises last longer than leases by more: safe with worse clocks, and failover takes "
        "that much longer (0.2 % of a lease at 1000).",
@@ -92,7 +99,9 @@ std::vector<KnobText> monitor_texts() {
 }  // namespace
 
 std::vector<KnobText> knob_texts() {
-  std::vector<KnobText> texts = monitor_texts();
+  std::vector<KnobText> texts = main_texts();
+  for (KnobText& text : further_texts())
+    texts.push_back(std::move(text));
   texts.push_back({"detector.kind",
                    "How arrivals of heartbeats become the moment from which silence is suspicious. "
                    "A suspicion costs a question to the peers, not an election.",
