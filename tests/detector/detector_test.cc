@@ -98,7 +98,9 @@ TEST(Detector, SurvivesAbsurdNumbersAndTimes) {
         now += static_cast<std::int64_t>(rng.next() >> rng.between(6, 63));
         now = std::min(now, std::numeric_limits<std::int64_t>::max() / 4);
         seq = rng.chance(900'000) ? seq + rng.below(3) : rng.next();
-        detector.heartbeat(Instant(nanoseconds(now)), Seq(seq));
+        const bool is_sick = rng.chance(200'000);
+        detector.heartbeat(Instant(nanoseconds(now)), Seq(seq),
+                           is_sick ? Sampling::kOff : Sampling::kOn);
       }
     }
   }

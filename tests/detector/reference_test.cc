@@ -10,6 +10,7 @@
 #include <map>
 #include <numbers>
 #include <optional>
+#include <utility>
 #include <vector>
 
 #include "vouch/detector/detector.h"
@@ -73,14 +74,18 @@ class ScheduleReference : public Reference {
       begin(offset);
     } else if (sampling == Sampling::kOff) {
       newest_ = seq;
-      suspect_at_ = std::max(next_arrival() + margin(), now + interval_ + margin());
+      was_off_ = true;
+      suspect_at_ = now + interval_ + margin();
       return *suspect_at_;
     } else {
-      const Ns due = *suspect_at_ + interval_ * static_cast<Ns>(seq - newest_ - 1);
+      const Ns due = was_off_ ? interval_ * static_cast<Ns>(seq) + this->offset() + margin()
+                              : *suspect_at_ + interval_ * static_cast<Ns>(seq - newest_ - 1);
+      const bool was_off = std::exchange(was_off_, false);
+      if (was_off) outage_.reset();
       if (now - due >= interval_) {
         const bool moved = outage_ && now - due > *outage_ - interval_ / 2;
         outage_ = now - due;
-        if (!moved) {
+        if (!moved && !was_off) {
           newest_ = seq;
           suspect_at_ = due + interval_;
           return *suspect_at_;
@@ -115,6 +120,7 @@ class ScheduleReference : public Reference {
 
   std::uint64_t newest_ = 0;
   std::optional<Ns> outage_;
+  bool was_off_ = false;
 };
 
 class NfdE : public ScheduleReference {

@@ -1,6 +1,6 @@
 #pragma once
 
-#include <algorithm>
+#include <cmath>
 #include <cstdint>
 #include <limits>
 
@@ -39,15 +39,20 @@ class OnSchedule {
     if (suspect_at == kNever) [[unlikely]] {
       restart(now, seq);
     } else if (sampling == Sampling::kOff) [[unlikely]] {
-      // The schedule may have moved unseen: the subject gets at least one interval from here.
-      const std::int64_t own = wrapping_add(self.expected(seq.value() + 1), self.margin());
-      return std::max(at(own), saturating_add(now, Duration(interval_ + self.margin())));
+      // The schedule may have moved unseen, so this heartbeat gets an interval from here, like that
+      // of a fixed timeout. Its number is not believed: nothing checks it against the schedule.
+      outage_late_ = kUnsampled;
+      return saturating_add(now, Duration(interval_ + self.margin()));
     } else {
+      // After such heartbeats the freshness point is not on the schedule: the estimate is asked.
+      const bool was_off = std::isnan(outage_late_);
       const std::int64_t own_suspect_at =
-          wrapping_add(nanoseconds(suspect_at), intervals(seq.value() - newest.value() - 1));
+          was_off
+              ? wrapping_add(self.expected(seq.value()), self.margin())
+              : wrapping_add(nanoseconds(suspect_at), intervals(seq.value() - newest.value() - 1));
       const std::int64_t late = wrapping_subtract(nanoseconds(now), own_suspect_at);
       if (late >= interval_) [[unlikely]] {
-        if (!schedule_moved(late)) return at(wrapping_add(own_suspect_at, interval_));
+        if (!was_off && !schedule_moved(late)) return at(wrapping_add(own_suspect_at, interval_));
         restart(now, seq);
       } else if (late < -interval_ - 2 * self.margin()) [[unlikely]] {
         restart(now, seq);
@@ -86,6 +91,7 @@ class OnSchedule {
 
  private:
   static constexpr float kNoOutage = std::numeric_limits<float>::infinity();
+  static constexpr float kUnsampled = std::numeric_limits<float>::quiet_NaN();
 
   void restart(Instant now, Seq seq) {
     outage_late_ = kNoOutage;
@@ -102,7 +108,7 @@ class OnSchedule {
 
   std::int64_t interval_;
   /// How late the last heartbeat was, in nanoseconds, if it was not sampled. A float keeps half an
-  /// interval apart in outages of days, in four bytes.
+  /// interval apart in outages of days, in four bytes. kUnsampled after Sampling::kOff.
   float outage_late_ = kNoOutage;
 };
 
