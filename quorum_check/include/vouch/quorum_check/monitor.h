@@ -175,6 +175,7 @@ class Monitor {
   void handle_node_event(const Obituary& event);
   void handle_node_event(const Hint& event);
   [[nodiscard]] Duration allowance() const;
+  [[nodiscard]] Sampling sampling() const;
   [[nodiscard]] Instant peer_due(const Peer& peer, Duration allowed) const;
   [[nodiscard]] GroupWatch* find(GroupId id);
   [[nodiscard]] const GroupWatch* find(GroupId id) const;
