@@ -13,7 +13,9 @@
 #include <numbers>
 #include <vector>
 
+#include "vouch/detector/deadlines.h"
 #include "vouch/detector/detector.h"
+#include "vouch/detector/replay.h"
 #include "vouch/detector/rng.h"
 
 namespace vouch {
@@ -37,6 +39,27 @@ DetectorConfig config_of(DetectorKind kind, std::int64_t window_size) {
   return config;
 }
 
+/// What a detector allocates (tests/detector holds it to this).
+double window_bytes(DetectorKind kind, std::int64_t window_size) {
+  const auto samples = static_cast<double>(window_size);
+  switch (kind) {
+    case DetectorKind::kFixedTimeout:
+    case DetectorKind::kChenNfdS:
+    case DetectorKind::kAdaptiveMargin:
+      return 0.0;
+    case DetectorKind::kQuantile:
+      return 2.0 * WindowedQuantile::kBuckets + samples;
+    case DetectorKind::kChen:
+    case DetectorKind::kBertier:
+    case DetectorKind::kPhiAccrual:
+    case DetectorKind::kPhiLogistic:
+    case DetectorKind::kPhiExponential:
+    case DetectorKind::kTwoWindow:
+      return 4.0 * samples;
+  }
+  return 0.0;
+}
+
 void heartbeat(benchmark::State& state, DetectorKind kind) {
   Detector detector = *make_detector(config_of(kind, state.range(0)));
   const auto gaps = jittered_gaps();
@@ -52,8 +75,7 @@ void heartbeat(benchmark::State& state, DetectorKind kind) {
   }
   benchmark::DoNotOptimize(detector.suspect_at());
   state.counters["bytes_per_peer"] =
-      static_cast<double>(sizeof(Detector)) +
-      (kind == DetectorKind::kFixedTimeout ? 0.0 : 4.0 * static_cast<double>(state.range(0)));
+      static_cast<double>(sizeof(Detector)) + window_bytes(kind, state.range(0));
 }
 
 void suspect_at(benchmark::State& state, DetectorKind kind) {
@@ -73,9 +95,60 @@ void suspect_at(benchmark::State& state, DetectorKind kind) {
 BENCHMARK_CAPTURE(heartbeat, fixed, DetectorKind::kFixedTimeout)->Arg(1000);
 BENCHMARK_CAPTURE(heartbeat, chen, DetectorKind::kChen)->Arg(100)->Arg(1000);
 BENCHMARK_CAPTURE(heartbeat, phi, DetectorKind::kPhiAccrual)->Arg(100)->Arg(1000);
+BENCHMARK_CAPTURE(heartbeat, bertier, DetectorKind::kBertier)->Arg(100)->Arg(1000);
+BENCHMARK_CAPTURE(heartbeat, two_window, DetectorKind::kTwoWindow)->Arg(100)->Arg(1000);
+BENCHMARK_CAPTURE(heartbeat, phi_logistic, DetectorKind::kPhiLogistic)->Arg(1000);
+BENCHMARK_CAPTURE(heartbeat, phi_exponential, DetectorKind::kPhiExponential)->Arg(1000);
+BENCHMARK_CAPTURE(heartbeat, quantile, DetectorKind::kQuantile)->Arg(100)->Arg(1000);
+BENCHMARK_CAPTURE(heartbeat, nfd_s, DetectorKind::kChenNfdS)->Arg(1000);
+BENCHMARK_CAPTURE(heartbeat, adaptive, DetectorKind::kAdaptiveMargin)->Arg(1000);
+BENCHMARK_CAPTURE(suspect_at, adaptive, DetectorKind::kAdaptiveMargin);
 BENCHMARK_CAPTURE(suspect_at, fixed, DetectorKind::kFixedTimeout);
 BENCHMARK_CAPTURE(suspect_at, chen, DetectorKind::kChen);
 BENCHMARK_CAPTURE(suspect_at, phi, DetectorKind::kPhiAccrual);
+
+/// A million freshness points in an array, as a front-end to many peers keeps them: the earliest.
+void earliest_of_a_million(benchmark::State& state) {
+  constexpr std::size_t kPeers = 1'000'000;
+  Rng rng(3);
+  std::vector<std::int64_t> suspect_at(kPeers);
+  for (std::int64_t& at : suspect_at)
+    at = rng.between(0, 1'000'000'000'000);
+  for (auto _ : state) {
+    benchmark::DoNotOptimize(suspect_at.data());
+    const Instant earliest = earliest_of(suspect_at);
+    benchmark::DoNotOptimize(earliest);
+  }
+  state.SetItemsProcessed(state.iterations() * static_cast<std::int64_t>(kPeers));
+  state.counters["ns_per_peer"] =
+      benchmark::Counter(static_cast<double>(state.iterations()) * kPeers * 1e-9,
+                         benchmark::Counter::kIsRate | benchmark::Counter::kInvert);
+}
+BENCHMARK(earliest_of_a_million)->Unit(benchmark::kMicrosecond);
+
+/// Ten million heartbeats through one detector of every kind, with mistakes and detection times
+/// counted, as `vouch evaluate` does it: seconds on one core.
+void replay_10_million_through_all(benchmark::State& state) {
+  constexpr std::uint64_t kHeartbeats = 10'000'000;
+  const auto gaps = jittered_gaps();
+  for (auto _ : state) {
+    std::uint64_t mistakes = 0;
+    std::vector<Replay> replays;
+    for (const DetectorKind kind : kDetectorKinds)
+      replays.emplace_back(*make_detector(config_of(kind, 1000)));
+    for (std::uint64_t seq = 1; seq <= kHeartbeats; ++seq) {
+      const Instant now = Instant(milliseconds(100) * seq) + gaps[seq & 4095] - milliseconds(100);
+      for (Replay& replay : replays)
+        replay.heartbeat(now, Seq(seq));
+    }
+    for (Replay& replay : replays) {
+      replay.end_segment();
+      mistakes += replay.mistakes().mistakes;
+    }
+    benchmark::DoNotOptimize(mistakes);
+  }
+}
+BENCHMARK(replay_10_million_through_all)->Unit(benchmark::kSecond)->Iterations(1);
 
 /// The floor: store the gap in a ring, keep the sum, move the freshness point.
 void minimal_ring_heartbeat(benchmark::State& state) {

@@ -7,6 +7,7 @@
 #include <memory>
 #include <set>
 
+#include "evaluate_compare.h"
 #include "vouch/trace/link_timing.h"
 
 namespace vouch::cli {
@@ -32,15 +33,11 @@ Error bad_detector(const std::string& text, const std::string& why) {
 Result<DetectorRequest> parse_detector(const std::string& text) {
   const std::size_t colon = text.find(':');
   const std::string name = text.substr(0, colon);
-  DetectorRequest request{};
-  bool known = false;
-  for (const DetectorKind kind :
-       {DetectorKind::kFixedTimeout, DetectorKind::kChen, DetectorKind::kPhiAccrual}) {
-    if (name != to_string(kind)) continue;
-    request.kind = kind;
-    known = true;
+  const std::optional<DetectorKind> kind = detector_kind_named(name);
+  if (!kind) {
+    return bad_detector(text, std::string("the name must be one of ") + detector_kind_names());
   }
-  if (!known) return bad_detector(text, "the name must be one of fixed, chen, phi");
+  DetectorRequest request{*kind, {}};
   if (colon == std::string::npos) return request;
 
   std::string rest = text.substr(colon + 1);
@@ -65,57 +62,48 @@ std::vector<double> usual_settings(DetectorKind kind, double interval_ms) {
     case DetectorKind::kFixedTimeout:
       return {2 * interval_ms, 3 * interval_ms, 5 * interval_ms};
     case DetectorKind::kChen:
+    case DetectorKind::kChenNfdS:
+    case DetectorKind::kTwoWindow:
       return {1 * interval_ms, 2 * interval_ms, 4 * interval_ms};
+    case DetectorKind::kQuantile:
+    case DetectorKind::kAdaptiveMargin:
+      return {0.5 * interval_ms, 1 * interval_ms, 2 * interval_ms};
+    case DetectorKind::kBertier:
+      return {2, 4, 8};
     case DetectorKind::kPhiAccrual:
+    case DetectorKind::kPhiLogistic:
       return {3, 8, 12};
+    case DetectorKind::kPhiExponential:
+      return {1, 2, 8};
   }
   return {};
-}
-
-DetectorConfig config_for(DetectorKind kind, double setting, const EvaluateOptions& options,
-                          Duration interval) {
-  DetectorConfig config;
-  config.kind = kind;
-  config.heartbeat_interval = interval;
-  config.window_size = options.window_size;
-  config.stddev_min =
-      options.stddev_min_ms > 0 ? milliseconds_of(options.stddev_min_ms) : interval / 20;
-  config.acceptable_pause = milliseconds_of(options.acceptable_pause_ms);
-  switch (kind) {
-    case DetectorKind::kFixedTimeout:
-      config.timeout = milliseconds_of(setting);
-      break;
-    case DetectorKind::kChen:
-      config.safety_margin = milliseconds_of(setting);
-      break;
-    case DetectorKind::kPhiAccrual:
-      config.threshold = setting;
-      break;
-  }
-  return config;
 }
 
 /// Feeds one link: holds records back until the interval is known, then passes them on.
 class LinkEvaluation {
  public:
-  explicit LinkEvaluation(LinkResult result) : result_(std::move(result)) {}
+  LinkEvaluation(LinkResult result, const EvaluateOptions& options, const Planner& planner,
+                 std::size_t index, DetectionTimes keep)
+      : result_(std::move(result)),
+        options_(options),
+        planner_(planner),
+        index_(index),
+        keep_(keep) {}
 
-  Status take(const TraceRecord& record, const EvaluateOptions& options,
-              const std::vector<DetectorRequest>& requests) {
+  Status take(const TraceRecord& record) {
     if (started_) {
       replay(record);
       return Done{};
     }
     held_.push_back(record);
-    return held_.size() < kRecordsForInterval ? Status(Done{}) : start(options, requests);
+    return held_.size() < kRecordsForInterval ? Status(Done{}) : start();
   }
 
   /// Ends the link. False if it is too short to say anything.
-  Result<bool> finish(const EvaluateOptions& options,
-                      const std::vector<DetectorRequest>& requests) {
+  Result<bool> finish() {
     if (!started_) {
       if (held_.size() < 2) return false;
-      if (Status status = start(options, requests); !status) return status.error();
+      if (Status status = start(); !status) return status.error();
     }
     end_segment();
     return true;
@@ -124,33 +112,28 @@ class LinkEvaluation {
   LinkResult& result() { return result_; }
 
  private:
-  Status start(const EvaluateOptions& options, const std::vector<DetectorRequest>& requests) {
-    result_.interval_estimated = !options.heartbeat_interval_ms;
-    result_.heartbeat_interval = options.heartbeat_interval_ms
-                                     ? milliseconds_of(*options.heartbeat_interval_ms)
+  Status start() {
+    result_.interval_estimated = !options_.heartbeat_interval_ms;
+    result_.heartbeat_interval = options_.heartbeat_interval_ms
+                                     ? milliseconds_of(*options_.heartbeat_interval_ms)
                                      : estimate_interval(held_);
     if (result_.heartbeat_interval <= Duration::zero()) {
       return Error{Errc::kBadInput, result_.trace +
                                         ": the heartbeat interval cannot be estimated; state it "
                                         "with --heartbeat-interval"};
     }
-    result_.gap = options.gap_s ? milliseconds_of(*options.gap_s * 1000)
-                                : default_gap(result_.heartbeat_interval);
+    result_.gap = options_.gap_s ? milliseconds_of(*options_.gap_s * 1000)
+                                 : default_gap(result_.heartbeat_interval);
     numbers_ = NumberInference(result_.heartbeat_interval);
-    const double interval_ms = static_cast<double>(result_.heartbeat_interval.count()) / 1e6;
-    for (const DetectorRequest& request : requests) {
-      const auto& settings =
-          request.settings.empty() ? usual_settings(request.kind, interval_ms) : request.settings;
-      for (const double setting : settings) {
-        DetectorConfig config =
-            config_for(request.kind, setting, options, result_.heartbeat_interval);
-        Result<Detector> detector = make_detector(config);
-        if (!detector) {
-          return Error{Errc::kBadConfig, std::string("--detector ") + to_string(request.kind) +
-                                             ": " + detector.error().message};
-        }
-        result_.settings.push_back({config, Replay(*std::move(detector))});
+    const Result<std::vector<DetectorConfig>> configs = planner_(result_, index_);
+    if (!configs) return configs.error();
+    for (const DetectorConfig& config : *configs) {
+      Result<Detector> detector = make_detector(config);
+      if (!detector) {
+        return Error{Errc::kBadConfig, std::string("--detector ") + to_string(config.kind) + ": " +
+                                           detector.error().message};
       }
+      result_.settings.push_back({config, Replay(*std::move(detector), keep_)});
     }
     started_ = true;
     for (const TraceRecord& record : held_)
@@ -186,6 +169,10 @@ class LinkEvaluation {
   }
 
   LinkResult result_;
+  const EvaluateOptions& options_;
+  const Planner& planner_;
+  std::size_t index_;
+  DetectionTimes keep_;
   std::vector<TraceRecord> held_;
   NumberInference numbers_{Duration(1)};
   Incarnation incarnation_{};
@@ -213,8 +200,45 @@ std::vector<std::string> notes_of(TraceFormat format) {
   return {};
 }
 
+Status check_number(const char* option, double value, double low, double high) {
+  if (value >= low && value <= high) return Done{};
+  return Error{Errc::kBadConfig, std::string(option) + " must be between " + short_text(low, 6) +
+                                     " and " + short_text(high, 6) + ", but is " +
+                                     short_text(value, 6)};
+}
+
+Status check(const EvaluateOptions& options) {
+  for (const Status& status : {
+           check_number("--gap", options.gap_s.value_or(1), 1e-3, 1e9),
+           check_number("--heartbeat-interval", options.heartbeat_interval_ms.value_or(1), 1e-3,
+                        86'400'000),
+           check_number("--window", options.window_size.value_or(1), 1, kDetectorWindowMax),
+           check_number("--bootstrap", options.bootstrap, 20, 100'000),
+           check_number("--stddev-min", options.stddev_min_ms, 0, 86'400'000),
+           check_number("--acceptable-pause", options.acceptable_pause_ms, 0, 86'400'000),
+       }) {
+    if (!status) return status;
+  }
+  return Done{};
+}
+
+}  // namespace
+
+DetectorConfig detector_for(DetectorKind kind, double setting, const EvaluateOptions& options,
+                            Duration interval) {
+  DetectorConfig config;
+  config.kind = kind;
+  config.heartbeat_interval = interval;
+  config.window_size = options.window_size.value_or(options.compare ? 1000 : 100);
+  config.stddev_min =
+      options.stddev_min_ms > 0 ? milliseconds_of(options.stddev_min_ms) : interval / 20;
+  config.acceptable_pause = milliseconds_of(options.acceptable_pause_ms);
+  set_knob(config, setting);
+  return config;
+}
+
 Status evaluate_trace(const std::string& path, const EvaluateOptions& options,
-                      const std::vector<DetectorRequest>& requests, EvaluateReport& report) {
+                      const Planner& planner, DetectionTimes keep, EvaluateReport& report) {
   Result<TraceReader> reader = TraceReader::open(path);
   if (!reader) return reader.error();
   Progress progress(path, reader->bytes_total());
@@ -228,17 +252,15 @@ Status evaluate_trace(const std::string& path, const EvaluateOptions& options,
       result.trace = path;
       result.link = reader->links()[links.size()];
       result.format = reader->format();
-      links.emplace_back(std::move(result));
+      links.emplace_back(std::move(result), options, planner, links.size(), keep);
     }
-    if (Status status = links[(*record)->link].take(**record, options, requests); !status) {
-      return status;
-    }
+    if (Status status = links[(*record)->link].take(**record); !status) return status;
     if (count % 4096 == 0) progress.update(reader->bytes_read());
   }
 
   bool any = false;
   for (LinkEvaluation& link : links) {
-    const Result<bool> finished = link.finish(options, requests);
+    const Result<bool> finished = link.finish();
     if (!finished) return finished.error();
     if (!*finished) {
       report.notes.push_back(path + " " + link.result().link +
@@ -257,31 +279,12 @@ Status evaluate_trace(const std::string& path, const EvaluateOptions& options,
   return Done{};
 }
 
-Status check_number(const char* option, double value, double low, double high) {
-  if (value >= low && value <= high) return Done{};
-  return Error{Errc::kBadConfig, std::string(option) + " must be between " + short_text(low, 6) +
-                                     " and " + short_text(high, 6) + ", but is " +
-                                     short_text(value, 6)};
+void drop_repeated(std::vector<std::string>& notes) {
+  std::set<std::string> seen;
+  std::erase_if(notes, [&](const std::string& note) { return !seen.insert(note).second; });
 }
-
-Status check(const EvaluateOptions& options) {
-  for (const Status& status : {
-           check_number("--gap", options.gap_s.value_or(1), 1e-3, 1e9),
-           check_number("--heartbeat-interval", options.heartbeat_interval_ms.value_or(1), 1e-3,
-                        86'400'000),
-           check_number("--window", options.window_size, 1, kDetectorWindowMax),
-           check_number("--stddev-min", options.stddev_min_ms, 0, 86'400'000),
-           check_number("--acceptable-pause", options.acceptable_pause_ms, 0, 86'400'000),
-       }) {
-    if (!status) return status;
-  }
-  return Done{};
-}
-
-}  // namespace
 
 Result<EvaluateReport> evaluate(const EvaluateOptions& options) {
-  if (Status status = check(options); !status) return status.error();
   std::vector<DetectorRequest> requests;
   for (const std::string& text : options.detectors) {
     Result<DetectorRequest> request = parse_detector(text);
@@ -289,56 +292,84 @@ Result<EvaluateReport> evaluate(const EvaluateOptions& options) {
     requests.push_back(*std::move(request));
   }
   if (requests.empty()) {
-    requests = {{DetectorKind::kFixedTimeout, {}},
-                {DetectorKind::kChen, {}},
-                {DetectorKind::kPhiAccrual, {}}};
+    for (const DetectorKind kind : kDetectorKinds)
+      requests.push_back({kind, {}});
   }
+  const Planner planner = [&](const LinkResult& link, std::size_t) {
+    const double interval_ms = static_cast<double>(link.heartbeat_interval.count()) / 1e6;
+    std::vector<DetectorConfig> configs;
+    for (const DetectorRequest& request : requests) {
+      for (const double setting : request.settings.empty()
+                                      ? usual_settings(request.kind, interval_ms)
+                                      : request.settings) {
+        configs.push_back(detector_for(request.kind, setting, options, link.heartbeat_interval));
+      }
+    }
+    return Result<std::vector<DetectorConfig>>(std::move(configs));
+  };
 
   EvaluateReport report;
   for (const std::string& path : options.traces) {
-    if (Status status = evaluate_trace(path, options, requests, report); !status) {
-      return status.error();
-    }
+    Status status = evaluate_trace(path, options, planner, DetectionTimes::kDistribution, report);
+    if (!status) return status.error();
   }
-  std::set<std::string> seen;
-  std::erase_if(report.notes, [&](const std::string& note) { return !seen.insert(note).second; });
+  drop_repeated(report.notes);
   return report;
 }
+
+namespace {
+
+Outcome run(const EvaluateOptions& options) {
+  if (Status status = check(options); !status) return status.error();
+  if (options.compare) return compare(options, std::cout);
+  if (!options.csv.empty() || !options.plot.empty()) {
+    return Error{Errc::kBadConfig, "--csv and --plot are outputs of --compare"};
+  }
+  const Result<EvaluateReport> report = evaluate(options);
+  if (!report) return report.error();
+  (options.json ? print_json : print_text)(*report, options, std::cout);
+  return ExitCode::kSuccess;
+}
+
+void add_options(CLI::App& command, EvaluateOptions& options) {
+  command.add_option("TRACE", options.traces, "Trace files: CSV, plain or gzip")->required();
+  command.add_option("--detector", options.detectors,
+                     std::string("NAME[:SETTING,...], as fixed:300,500 or phi:8; may be given "
+                                 "again; by default all, with usual settings. Names: ") +
+                         detector_kind_names());
+  command.add_option("--gap", options.gap_s,
+                     "Seconds without a heartbeat that part two runs (default: 100 heartbeat "
+                     "intervals, at least 5 s)");
+  command.add_option("--heartbeat-interval", options.heartbeat_interval_ms,
+                     "Milliseconds between heartbeats (default: estimated from the trace)");
+  command.add_option("--window", options.window_size,
+                     "Samples that detectors with a window keep (default: 100; 1000 with "
+                     "--compare)");
+  command.add_option("--stddev-min", options.stddev_min_ms,
+                     "phi: least standard deviation in milliseconds (default: a twentieth of the "
+                     "heartbeat interval)");
+  command.add_option("--acceptable-pause", options.acceptable_pause_ms,
+                     "phi: silence in milliseconds that is tolerated on top");
+  command.add_option("--bootstrap", options.bootstrap, "Draws for the 95 % intervals")
+      ->capture_default_str();
+  command.add_option("--seed", options.seed, "Of the draws")->capture_default_str();
+  command.add_flag("--json", options.json, "Print JSON");
+  command.add_flag("--compare", options.compare,
+                   "Sweep every detector and compare mistake rates at equal detection times; reads "
+                   "each file twice");
+  command.add_option("--csv", options.csv, "With --compare: write the curves to this file");
+  command.add_option("--plot", options.plot,
+                     "With --compare: draw the curves into this .svg or .html file");
+}
+
+}  // namespace
 
 void register_evaluate(CLI::App& app, Outcome& outcome) {
   auto options = std::make_shared<EvaluateOptions>();
   CLI::App* command = app.add_subcommand(
       "evaluate", "Replay recorded heartbeats through failure detectors and compare them");
-  command->add_option("TRACE", options->traces, "Trace files: CSV, plain or gzip")->required();
-  command->add_option("--detector", options->detectors,
-                      "fixed[:timeout_ms,...], chen[:safety_margin_ms,...] or phi[:threshold,...]; "
-                      "may be given again; all three with usual settings by default");
-  command->add_option("--gap", options->gap_s,
-                      "Seconds without a heartbeat that part two runs (default: 100 heartbeat "
-                      "intervals, at least 5 s)");
-  command->add_option("--heartbeat-interval", options->heartbeat_interval_ms,
-                      "Milliseconds between heartbeats (default: estimated from the trace)");
-  command->add_option("--window", options->window_size, "Samples that chen and phi keep")
-      ->capture_default_str();
-  command->add_option("--stddev-min", options->stddev_min_ms,
-                      "phi: least standard deviation in milliseconds (default: a twentieth of the "
-                      "heartbeat interval)");
-  command->add_option("--acceptable-pause", options->acceptable_pause_ms,
-                      "phi: silence in milliseconds that is tolerated on top");
-  command->add_flag("--json", options->json, "Print JSON");
-  command->callback([options, &outcome] {
-    const Result<EvaluateReport> report = evaluate(*options);
-    if (!report) {
-      outcome = report.error();
-      return;
-    }
-    if (options->json) {
-      print_json(*report, std::cout);
-    } else {
-      print_text(*report, std::cout);
-    }
-    outcome = ExitCode::kSuccess;
-  });
+  add_options(*command, *options);
+  command->callback([options, &outcome] { outcome = run(*options); });
 }
 
 }  // namespace vouch::cli

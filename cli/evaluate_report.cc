@@ -19,57 +19,78 @@ double seconds_of(Duration value) {
 }
 
 std::string setting_text(const DetectorConfig& config) {
-  switch (config.kind) {
-    case DetectorKind::kFixedTimeout:
-      return "timeout " + short_text(milliseconds_of(config.timeout), 4) + " ms";
-    case DetectorKind::kChen:
-      return "margin " + short_text(milliseconds_of(config.safety_margin), 4) + " ms";
-    case DetectorKind::kPhiAccrual:
-      return "threshold " + short_text(config.threshold, 4);
-  }
-  return "";
+  const DetectorKnob knob = knob_of(config.kind);
+  std::string name = knob.field;
+  if (name == "safety_margin") name = "margin";
+  if (name == "deviation_weight") name = "weight";
+  return name + " " + short_text(knob_setting(config), 4) + (knob.is_duration ? " ms" : "");
 }
 
-void add_row(Table& table, const SettingResult& setting) {
+/// After how long a silence it suspected, on average: what a threshold of phi comes to.
+double silence_ms(const SettingResult& setting) {
+  QosBlock sum;
+  for (const QosBlock& block : setting.replay.blocks())
+    sum += block;
+  return sum.cuts > 0 ? sum.silence / static_cast<double>(sum.cuts) / 1e6 : kNone;
+}
+
+std::string interval_text(Interval interval, int digits) {
+  return fixed_text(interval.low, digits) + ".." + fixed_text(interval.high, digits);
+}
+
+void add_row(Table& table, const SettingResult& setting, const Resamples& resamples) {
   const QosSummary qos = setting.replay.mistakes();
   const DurationHistogram& detection = setting.replay.detection_times();
+  const QosIntervals intervals = intervals_of(setting.replay.blocks(), resamples);
   table.add_row({
       to_string(setting.config.kind),
       setting_text(setting.config),
+      fixed_text(silence_ms(setting), 1),
       fixed_text(milliseconds_of(detection.mean()), 1),
+      interval_text(intervals.detection_ms, 1),
       fixed_text(milliseconds_of(detection.quantile(990)), 1),
       std::to_string(qos.mistakes),
       fixed_text(qos.mistake_recurrence ? seconds_of(*qos.mistake_recurrence) : kNone, 2),
       fixed_text(qos.mistake_duration ? milliseconds_of(*qos.mistake_duration) : kNone, 1),
       fixed_text(qos.mistake_rate(), 4),
+      interval_text(intervals.mistake_rate, 4),
       fixed_text(qos.query_accuracy(), 6),
   });
+}
+
+/// The same draws for all detectors of a link.
+Resamples resamples_of(const LinkResult& link, const EvaluateOptions& options) {
+  const std::size_t blocks =
+      link.settings.empty() ? 0 : link.settings.front().replay.blocks().size();
+  return {blocks, options.bootstrap, Rng(options.seed)};
+}
+
+Json interval_json(Interval interval) {
+  return Json::array({interval.low, interval.high});
 }
 
 Json optional_json(const std::optional<Duration>& value, double (*unit)(Duration)) {
   return value ? Json(unit(*value)) : Json(nullptr);
 }
 
-Json setting_json(const SettingResult& setting) {
+Json setting_json(const SettingResult& setting, const Resamples& resamples) {
   const DetectorConfig& config = setting.config;
   Json json = {{"detector", to_string(config.kind)}};
-  switch (config.kind) {
-    case DetectorKind::kFixedTimeout:
-      json["timeout_ms"] = milliseconds_of(config.timeout);
-      break;
-    case DetectorKind::kChen:
-      json["safety_margin_ms"] = milliseconds_of(config.safety_margin);
-      json["window_size"] = config.window_size;
-      break;
-    case DetectorKind::kPhiAccrual:
-      json["threshold"] = config.threshold;
-      json["window_size"] = config.window_size;
-      json["stddev_ms_min"] = milliseconds_of(config.stddev_min);
-      json["acceptable_pause_ms"] = milliseconds_of(config.acceptable_pause);
-      break;
+  const DetectorKnob knob = knob_of(config.kind);
+  json[std::string(knob.field) + (knob.is_duration ? "_ms" : "")] = knob_setting(config);
+  if (config.kind != DetectorKind::kFixedTimeout && config.kind != DetectorKind::kAdaptiveMargin) {
+    json["window_size"] = config.window_size;
+  }
+  if (config.kind == DetectorKind::kPhiAccrual || config.kind == DetectorKind::kPhiLogistic) {
+    json["stddev_ms_min"] = milliseconds_of(config.stddev_min);
+  }
+  if (std::string_view(knob.field) == "threshold") {
+    json["acceptable_pause_ms"] = milliseconds_of(config.acceptable_pause);
   }
   const QosSummary qos = setting.replay.mistakes();
   const DurationHistogram& detection = setting.replay.detection_times();
+  const QosIntervals intervals = intervals_of(setting.replay.blocks(), resamples);
+  json["silence_ms_mean"] = silence_ms(setting);
   json["detection_time_ms_mean"] = milliseconds_of(detection.mean());
   json["detection_time_ms_p99"] = milliseconds_of(detection.quantile(990));
   json["detection_time_ms_max"] = milliseconds_of(detection.max());
@@ -80,6 +101,9 @@ Json setting_json(const SettingResult& setting) {
   json["good_period_s_mean"] = optional_json(qos.good_period, seconds_of);
   json["mistake_rate_per_s"] = qos.mistake_rate();
   json["query_accuracy"] = qos.query_accuracy();
+  json["detection_time_ms_mean_ci95"] = interval_json(intervals.detection_ms);
+  json["mistake_rate_per_s_ci95"] = interval_json(intervals.mistake_rate);
+  json["query_accuracy_ci95"] = interval_json(intervals.query_accuracy);
   return json;
 }
 
@@ -90,7 +114,7 @@ QosSummary common_of(const LinkResult& link) {
 
 }  // namespace
 
-void print_text(const EvaluateReport& report, std::ostream& out) {
+void print_text(const EvaluateReport& report, const EvaluateOptions& options, std::ostream& out) {
   for (const LinkResult& link : report.links) {
     const QosSummary common = common_of(link);
     out << link.trace << (link.link.empty() ? "" : "  " + link.link) << '\n'
@@ -102,25 +126,32 @@ void print_text(const EvaluateReport& report, std::ostream& out) {
         << (common.segments == 1 ? " segment\n\n" : " segments\n\n");
     Table table({{"detector", Align::kLeft},
                  {"setting", Align::kLeft},
+                 {"silence ms"},
                  {"T_D mean ms"},
+                 {"95 %"},
                  {"T_D p99 ms"},
                  {"mistakes"},
                  {"T_MR s"},
                  {"T_M ms"},
                  {"mistakes/s"},
+                 {"95 %"},
                  {"P_A"}});
+    const Resamples resamples = resamples_of(link, options);
     for (const SettingResult& setting : link.settings)
-      add_row(table, setting);
+      add_row(table, setting, resamples);
     table.print(out);
     out << '\n';
   }
   out << "T_D: from a crash right after a heartbeat until it is suspected. T_MR: between two "
-         "mistakes. T_M: length of one. P_A: share of time without one.\n";
+         "mistakes. T_M: length of one. P_A: share of time without one. silence: after which it "
+         "suspects.\n"
+      << "95 %: block bootstrap, " << options.bootstrap << " draws, seed " << options.seed
+      << "; where no mistake was seen, up to 3 / observed time.\n";
   for (const std::string& note : report.notes)
     out << "note: " << note << ".\n";
 }
 
-void print_json(const EvaluateReport& report, std::ostream& out) {
+void print_json(const EvaluateReport& report, const EvaluateOptions& options, std::ostream& out) {
   Json links = Json::array();
   for (const LinkResult& link : report.links) {
     const QosSummary common = common_of(link);
@@ -137,12 +168,18 @@ void print_json(const EvaluateReport& report, std::ostream& out) {
         {"gap_s", seconds_of(link.gap)},
         {"results", Json::array()},
     };
+    const Resamples resamples = resamples_of(link, options);
     for (const SettingResult& setting : link.settings) {
-      json["results"].push_back(setting_json(setting));
+      json["results"].push_back(setting_json(setting, resamples));
     }
     links.push_back(std::move(json));
   }
-  out << Json{{"links", std::move(links)}, {"notes", report.notes}}.dump(2) << '\n';
+  out << Json{{"links", std::move(links)},
+              {"notes", report.notes},
+              {"bootstrap", options.bootstrap},
+              {"seed", options.seed}}
+             .dump(2)
+      << '\n';
 }
 
 }  // namespace vouch::cli

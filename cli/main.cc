@@ -12,6 +12,7 @@
 #include "node.h"
 #include "simulate.h"
 #include "swarm.h"
+#include "tune.h"
 #include "version.h"
 
 namespace vouch::cli {
@@ -22,10 +23,10 @@ constexpr std::array kCommands = {
     RegisterCommand{register_status},   RegisterCommand{register_drain},
     RegisterCommand{register_drill},    RegisterCommand{register_record},
     RegisterCommand{register_evaluate}, RegisterCommand{register_simulate},
-    RegisterCommand{register_atlas},    RegisterCommand{register_swarm},
-    RegisterCommand{register_explain},  RegisterCommand{register_replay},
-    RegisterCommand{register_lint},     RegisterCommand{register_diagnose},
-    RegisterCommand{register_version},
+    RegisterCommand{register_tune},     RegisterCommand{register_atlas},
+    RegisterCommand{register_swarm},    RegisterCommand{register_explain},
+    RegisterCommand{register_replay},   RegisterCommand{register_lint},
+    RegisterCommand{register_diagnose}, RegisterCommand{register_version},
 };
 
 int run(int argc, char** argv) {

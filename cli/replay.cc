@@ -75,6 +75,7 @@ RandomRun draw_run(std::uint64_t seed) {
   options.run.seed = seed;
   sim::PolicySettings settings;
   settings.replicas = options.replicas;
+  settings.vouch.relay = static_cast<RelayMode>(seed / 10 % 3);
   return {settings, sim::plan_of(options), options.run, "transitions" + ending};
 }
 

@@ -64,4 +64,7 @@ install(FILES
 install(FILES ${PROJECT_BINARY_DIR}/package/vouch.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
 if(TARGET vouch_cli)
   install(TARGETS vouch_cli RUNTIME)
+  if(VOUCH_HAS_MPI)
+    install(TARGETS vouch_mpi RUNTIME)
+  endif()
 endif()

@@ -9,7 +9,7 @@ namespace vouch {
 /// How lately `slot` and the leader have heard each other, as an instant to compare: what is left
 /// of its promise tells when it has heard the leader, what is left of its evidence when it was
 /// heard itself (by the echo that proves its age). Both links are needed.
-Instant GroupWatch::bound_by_leader(Slot slot) const {
+Instant GroupWatch::joined_with_leader(Slot slot) const {
   const ConfirmAnswer& answer = round_.answers()[slot];
   if (answer.answer != Answer::kPromised || answer.evidence_until == kLongAgo) return kLongAgo;
   return saturating_add(answer.bound_until, answer.evidence_until - round_.started());
@@ -21,7 +21,7 @@ Slot GroupWatch::best_relayer(const DecisionOutput& decided, Slot but) const {
   Slot best = kNoSlot;
   decided.via.for_each([&](Slot slot) {
     if (slot == self_ || slot == round_.subject() || slot == but) return;
-    if (best == kNoSlot || bound_by_leader(slot) > bound_by_leader(best)) best = slot;
+    if (best == kNoSlot || joined_with_leader(slot) > joined_with_leader(best)) best = slot;
   });
   return best;
 }
@@ -29,8 +29,8 @@ Slot GroupWatch::best_relayer(const DecisionOutput& decided, Slot but) const {
 /// While peers vouch for the leader, asks one of them to pass on its heartbeats, and stays with it
 /// as long as they come. Needs no timer of its own: whatever wakes this node does.
 void GroupWatch::tend_relay(Core& core, const DecisionOutput& decided) {
-  const bool is_bound =
-      relayer_.has_promised && promise_.to == round_.subject() && promise_.until > core.now;
+  const bool is_bound = relayer_.promised_over != kNoSlot && promise_.to == round_.subject() &&
+                        promise_.until > core.now;
   // Who is still bound over a peer hears over it as well when the leader gives up.
   const bool wants_one = decided.verdict == Verdict::kSuppress || is_bound;
   if (!round_.active() || round_.subject() == kNoSlot || !wants_one) {
@@ -44,11 +44,9 @@ void GroupWatch::tend_relay(Core& core, const DecisionOutput& decided) {
   Slot best = best_relayer(decided, kNoSlot);
   if (best == kNoSlot && has_one) best = relayer_.via;
   if (has_one) {
-    const Duration patience = interval * 5 / 2 + peer_of(core, relayer_.via).round_trip;
-    is_silent = core.now - std::max(relayer_.since, relayer_.heard) > patience;
-    // The answers come one after the other, and the first may be that of a peer that cannot help.
-    is_bettered = relayer_.heard == kLongAgo &&
-                  bound_by_leader(best) > saturating_add(bound_by_leader(relayer_.via), interval);
+    is_silent =
+        core.now - std::max(relayer_.since, relayer_.heard) > patience_with(core, relayer_.via);
+    is_bettered = is_bettered_by(core, best);
     if (is_silent) {
       best = best_relayer(decided, relayer_.via);
       if (best == kNoSlot) {
@@ -62,7 +60,7 @@ void GroupWatch::tend_relay(Core& core, const DecisionOutput& decided) {
     relayer_ = Relayer{.via = best,
                        .since = core.now,
                        .renew_at = core.now,
-                       .has_promised = relayer_.has_promised};
+                       .promised_over = relayer_.promised_over};
   }
   if (core.now < relayer_.renew_at) return;
   relayer_.renew_at = core.now + interval;
@@ -71,6 +69,24 @@ void GroupWatch::tend_relay(Core& core, const DecisionOutput& decided) {
   request.origin_incarnation = peer_of(core, round_.subject()).incarnation;
   request.wants_heartbeats = true;
   core.out.push(Send{node_of(core, relayer_.via), request});
+  if (is_bound && relayer_.promised_over != relayer_.via) {
+    core.out.push(Send{node_of(core, relayer_.promised_over), request});
+  }
+}
+
+/// Whether `best` is to be asked although the one in use is not silent. The answers come one after
+/// the other, and the first may be that of a peer that cannot help. One whom the leader no longer
+/// hears is of no use for long, but only answers to one question can be compared.
+bool GroupWatch::is_bettered_by(const Core& core, Slot best) const {
+  const auto attempt = [&](Slot slot) { return round_.answers()[slot].attempt; };
+  const bool is_unheard = relayer_.is_unheard && attempt(relayer_.via) >= attempt(best);
+  if (relayer_.heard != kLongAgo && !is_unheard) return false;
+  return joined_with_leader(best) >
+         saturating_add(joined_with_leader(relayer_.via), core.config.heartbeat_interval);
+}
+
+Duration GroupWatch::patience_with(const Core& core, Slot via) const {
+  return relay_patience(core.config.heartbeat_interval, peer_of(core, via).round_trip);
 }
 
 bool GroupWatch::handle_relayed(Core& core, Slot via, const RelayedHeartbeat& relayed,
@@ -78,6 +94,7 @@ bool GroupWatch::handle_relayed(Core& core, Slot via, const RelayedHeartbeat& re
   const Slot from = slot_of(core, relayed.origin.node);
   // Nobody relays unasked, and only the one that was chosen.
   if (!round_.active() || from != round_.subject() || via != relayer_.via) {
+    handle_relayed_abdication(core, via, from, record);
     ++core.counters.dropped_stale_answer;
     return false;
   }
@@ -87,6 +104,7 @@ bool GroupWatch::handle_relayed(Core& core, Slot via, const RelayedHeartbeat& re
   }
   relayer_.newest = relayed.sent_at;
   relayer_.heard = core.now;
+  relayer_.is_unheard = core.stretch(from_wire(relayed.age)) > patience_with(core, via);
   PeerView& view = views_[from];
   view.candidacy = record.candidacy;
   handle_relayed_abdication(core, via, from, record);
@@ -96,13 +114,20 @@ bool GroupWatch::handle_relayed(Core& core, Slot via, const RelayedHeartbeat& re
   if (!is_claimed || !round_.active()) return false;
   const Duration limit = core.config.progress_timeout;
   if (limit > Duration::zero() && from_wire(record.pending_age) > limit) return false;
-  // None is due while the relay flows. (Evidence that is over already renews nothing.)
-  round_.renew_evidence(via, proved_until);
-  const Instant ahead = proved_until - 2 * core.config.confirm_interval - round_.round_trip();
-  next_attempt_ = std::max(next_attempt_, ahead);
-  if (core.config.relay != RelayMode::kAll || !accepts_claim(core, from, record)) return false;
+  round_.renew_evidence(via, proved_until);  // Unless it is over already.
+  if (relayer_.is_unheard) {
+    // Promises over it would be lost. Who else has the leader now? Once in an interval.
+    const Instant again_at = last_attempt_ + core.config.heartbeat_interval;
+    next_attempt_ = std::min(next_attempt_, std::max(again_at, core.now));
+  } else {
+    // No question is due while the relay flows.
+    const Instant ahead = proved_until - 2 * core.config.confirm_interval - round_.round_trip();
+    next_attempt_ = std::max(next_attempt_, ahead);
+  }
+  if (core.config.relay != RelayMode::kAll || relayer_.is_unheard) return false;
+  if (!accepts_claim(core, from, record)) return false;
   make_promise(core, from, record.claim, core.now + core.config.promise());
-  relayer_.has_promised = true;
+  relayer_.promised_over = via;
   relayer_.renew_at = core.now + core.config.heartbeat_interval;  // The promise asks for more.
   return true;
 }
@@ -111,10 +136,10 @@ bool GroupWatch::handle_relayed(Core& core, Slot via, const RelayedHeartbeat& re
 /// no other: for that the leader speaks itself, or time does. True at any age.
 void GroupWatch::handle_relayed_abdication(Core& core, Slot via, Slot from,
                                            const GroupRecord& record) {
-  const bool is_of_relay = relayer_.has_promised && via == relayer_.via && promise_.to == from;
+  const bool is_of_relay = via == relayer_.promised_over && promise_.to == from;
   if (!is_of_relay || record.abdicated < promise_.term) return;
   release(from, promise_.term);
-  relayer_.has_promised = false;
+  relayer_.promised_over = kNoSlot;
   next_attempt_ = std::min(next_attempt_, core.now + std::chrono::microseconds(1));
 }
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <limits>
+#include <numbers>
 
 #include "vouch/detector/phi_accrual.h"
 #include "vouch/probe/message.h"
@@ -50,8 +51,17 @@ const char* silence_name(DetectorKind kind) {
     case DetectorKind::kFixedTimeout:
       return "detector.timeout";
     case DetectorKind::kChen:
+    case DetectorKind::kChenNfdS:
+    case DetectorKind::kTwoWindow:
+    case DetectorKind::kQuantile:
+    case DetectorKind::kAdaptiveMargin:
       return "(heartbeat_interval + detector.safety_margin)";
+    case DetectorKind::kBertier:
+      return "(heartbeat_interval, and no margin on a steady link)";
+    case DetectorKind::kPhiExponential:
+      return "(ln 10 detector.threshold heartbeat_interval + detector.acceptable_pause)";
     case DetectorKind::kPhiAccrual:
+    case DetectorKind::kPhiLogistic:
       return "(heartbeat_interval + z detector.stddev_min + detector.acceptable_pause)";
   }
   return "detector";
@@ -432,9 +442,24 @@ Duration suspicion_silence(const MonitorConfig& config) {
     case DetectorKind::kFixedTimeout:
       return detector.timeout;
     case DetectorKind::kChen:
+    case DetectorKind::kChenNfdS:
+    case DetectorKind::kTwoWindow:
+    case DetectorKind::kQuantile:
+    case DetectorKind::kAdaptiveMargin:
       return detector.heartbeat_interval + detector.safety_margin;
-    case DetectorKind::kPhiAccrual: {
-      const double z = normal_quantile_of_phi(detector.threshold);
+    case DetectorKind::kBertier:
+      return detector.heartbeat_interval;
+    case DetectorKind::kPhiExponential: {
+      const double intervals = std::numbers::ln10 * detector.threshold;
+      return detector.acceptable_pause +
+             Duration(static_cast<std::int64_t>(
+                 intervals * static_cast<double>(detector.heartbeat_interval.count())));
+    }
+    case DetectorKind::kPhiAccrual:
+    case DetectorKind::kPhiLogistic: {
+      const double z = detector.kind == DetectorKind::kPhiAccrual
+                           ? normal_quantile_of_phi(detector.threshold)
+                           : logistic_quantile_of_phi(detector.threshold);
       const double margin = z * static_cast<double>(detector.stddev_min.count());
       return detector.heartbeat_interval + Duration(static_cast<std::int64_t>(margin)) +
              detector.acceptable_pause;

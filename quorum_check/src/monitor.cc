@@ -19,8 +19,8 @@ std::size_t action_room(const MonitorConfig& config) {
     return front_ends + 3 * peers + 3 * std::size_t{limits.active_max} + limits.packets_max / 2 +
            2048 + 4 * Findings::kMax;
   }
-  // A heartbeat may be passed on to each peer, and each group may ask for one.
-  const std::size_t relays = config.relay == RelayMode::kOff ? 0 : peers + 2 * groups;
+  // A heartbeat may be passed on to each peer, and each group may ask two peers for one.
+  const std::size_t relays = config.relay == RelayMode::kOff ? 0 : peers + 3 * groups;
   return peers * (4 + 2 * groups) + 16 * groups + 16 + relays + 4 * Findings::kMax + front_ends;
 }
 

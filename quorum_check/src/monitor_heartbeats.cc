@@ -68,6 +68,11 @@ Duration Monitor::echo_age(Incarnation incarnation, ClockStamp echo) const {
   return sent_at > core_.now || sent_at < core_.began ? Duration(-1) : core_.now - sent_at;
 }
 
+/// A node that is itself slow or has just slept learns nothing from how late heartbeats are.
+Sampling Monitor::sampling() const {
+  return core_.sick() || core_.now < no_suspicion_before_ ? Sampling::kOff : Sampling::kOn;
+}
+
 void Monitor::handle(PeerIndex from, const Heartbeat& heartbeat) {
   Peer& peer = core_.peers[from];
   if (fleet_ || heartbeat.report_count > kMaxNodes - 1 ||
@@ -83,7 +88,7 @@ void Monitor::handle(PeerIndex from, const Heartbeat& heartbeat) {
   health_.heard(core_.now, matrix_index(from), heartbeat, age, core_.sick());
   if (echo_fresh) {
     peer.promised = heartbeat.sent_at;
-    peer.detector.heartbeat(core_.now, heartbeat.seq);
+    peer.detector.heartbeat(core_.now, heartbeat.seq, sampling());
     move_to(from, PeerState::kTrusted);
   } else {
     ++core_.counters.dropped_stale_echo;
@@ -132,7 +137,7 @@ void Monitor::handle(PeerIndex from, const NodeHeartbeat& heartbeat) {
       peer.promised = heartbeat.sent_at;
       link.promised_until = std::max(link.promised_until, core_.now + core_.config.promise());
     }
-    peer.detector.heartbeat(core_.now, heartbeat.seq);
+    peer.detector.heartbeat(core_.now, heartbeat.seq, sampling());
     peers_at_ = std::min(peers_at_, peer.detector.suspect_at());
     move_to(from, PeerState::kTrusted);
   } else {

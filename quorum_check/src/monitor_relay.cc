@@ -45,13 +45,29 @@ void Monitor::handle(PeerIndex from, const RelayRequest& request) {
     relays_.ask(from, origin, core_.now + relay_term(core_.config.heartbeat_interval));
   }
   if (request.promised.value() == 0 || core_.config.relay != RelayMode::kAll) return;
+  if (!hears_lately(core_.peers[origin], request.promised)) {
+    ++core_.counters.dropped_stale_echo;
+    return;
+  }
   RelayedPromise promise{.from = {core_.roster.self_id(), core_.config.incarnation}};
   promise.promiser = request.from;
   promise.origin_incarnation = request.origin_incarnation;
   promise.promised = request.promised;
   promise.group_count = request.group_count;
   promise.groups = request.groups;
+  ++core_.counters.promises_relayed;
   core_.out.push(Send{request.origin, promise});
+}
+
+/// Whether `origin` was heard here at most two heartbeats before it sent what earned a promise.
+/// Both instants are of its clock. Who promises learns from this node's reports that this node has
+/// lost `origin`, and until then would lengthen by a dead way the lease of a leader that is cut
+/// off.
+bool Monitor::hears_lately(const Peer& origin, ClockStamp promised) const {
+  if (origin.newest.value() == 0) return false;
+  const Instant newest{Duration(origin.newest.value())};
+  return Instant(Duration(promised.value())) <=
+         saturating_add(newest, relay_patience(core_.config.heartbeat_interval, {}));
 }
 
 /// Passes a heartbeat on, with its age. Old ones too: what a leader has given up stays given up.
@@ -97,10 +113,18 @@ void Monitor::promise_over_peer(PeerIndex to, const Heartbeat& heartbeat) {
     promise.groups[promise.group_count++] = record.group;
   }
   if (promise.group_count == 0) return;
+  const ReachMatrix& matrix = health_.matrix();
   const std::size_t at = matrix_index(to);
-  const std::optional<std::size_t> hop = routes_.next_hop(
-      health_.matrix(), at, [&](std::size_t node) { return node != at && is_way(node); });
-  if (hop) core_.out.push(Send{health_.matrix().node(*hop), promise});
+  // Whom the leader hears it says itself, in this very heartbeat: sooner than a peer that is no
+  // longer heard there finds out. That the peer hears this node must be as new.
+  const auto carries = [&](std::size_t node) {
+    if (node == at || !is_way(node) || !matrix.joins(at, node)) return false;
+    const Peer& via = core_.peers[matrix_at_[node]];
+    return core_.now - via.echoed <=
+           relay_patience(core_.config.heartbeat_interval, via.round_trip);
+  };
+  const std::optional<std::size_t> hop = routes_.next_hop(matrix, at, carries);
+  if (hop) core_.out.push(Send{matrix.node(*hop), promise});
 }
 
 /// The echo-age gate of the way over a peer: `from` heard this node's heartbeat at `echo` before it

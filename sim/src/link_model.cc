@@ -83,6 +83,12 @@ bool LinkModels::apply(const Fault& fault, TrueTime now) {
       VOUCH_ASSERT(link.trace < traces_.size() && !traces_[link.trace].empty());
       // Each link begins at a place of its own: the recording is not the same event everywhere.
       link.trace_at = shape_rng_.below(traces_[link.trace].size());
+      link.trace_step = Duration(fault.extra);
+      if (link.trace_step > Duration::zero()) {
+        const std::int64_t steps = fault.third / fault.extra;
+        link.trace_at = static_cast<std::size_t>(steps) % traces_[link.trace].size();
+        link.trace_began = now - Duration(fault.third % fault.extra);
+      }
     }
   } else if (fault.kind == FaultKind::kDelayJump) {
     link.jump_from = jumped(link, now);
@@ -121,7 +127,7 @@ LinkModels::Passage LinkModels::pass(NodeIndex from, NodeIndex to, std::size_t s
     passage.fate = Fate::kTooLong;
     return passage;
   }
-  if (is_lost(link)) {
+  if (is_lost(link, now)) {
     passage.fate = Fate::kLost;
     return passage;
   }
@@ -130,7 +136,7 @@ LinkModels::Passage LinkModels::pass(NodeIndex from, NodeIndex to, std::size_t s
     passage.fate = Fate::kQueueFull;
     return passage;
   }
-  passage.arrives[0] = leaves + base + varied(link) + jumped(link, now);
+  passage.arrives[0] = leaves + base + varied(link, now) + jumped(link, now);
   if (reorder_rng_.chance(link.reorder)) passage.arrives[0] += link.reorder_by;
   passage.is_corrupt = corrupt_rng_.chance(link.corrupt);
   if (duplicate_rng_.chance(link.duplicate)) {
@@ -144,7 +150,11 @@ LinkModels::Passage LinkModels::pass(NodeIndex from, NodeIndex to, std::size_t s
   return passage;
 }
 
-bool LinkModels::is_lost(LinkModel& model) {
+bool LinkModels::is_lost(LinkModel& model, TrueTime now) {
+  if (model.trace_step > Duration::zero() && model.shape == DelayShape::kTrace &&
+      recorded(model, now) < Duration::zero()) {
+    return true;
+  }
   if (model.burst_enter == 0 && model.loss_good == 0) return false;
   const std::uint32_t change = model.is_bad ? model.burst_leave : model.burst_enter;
   if (burst_rng_.chance(change)) model.is_bad = !model.is_bad;
@@ -166,7 +176,13 @@ bool LinkModels::enqueue(LinkModel& model, std::size_t size, TrueTime now, TrueT
   return true;
 }
 
-Duration LinkModels::varied(LinkModel& model) {
+Duration LinkModels::recorded(const LinkModel& model, TrueTime now) const {
+  const std::vector<Duration>& trace = traces_[model.trace];
+  const auto steps = static_cast<std::size_t>((now - model.trace_began) / model.trace_step);
+  return trace[(model.trace_at + steps) % trace.size()];
+}
+
+Duration LinkModels::varied(LinkModel& model, TrueTime now) {
   switch (model.shape) {
     case DelayShape::kNone:
       return Duration::zero();
@@ -183,6 +199,7 @@ Duration LinkModels::varied(LinkModel& model) {
       return std::min(Duration(scale_by_exp2(model.scale.count(), exponent)), model.cap);
     }
     case DelayShape::kTrace: {
+      if (model.trace_step > Duration::zero()) return recorded(model, now);
       const std::vector<Duration>& trace = traces_[model.trace];
       const Duration delay = trace[model.trace_at];
       model.trace_at = (model.trace_at + 1) % trace.size();

@@ -18,7 +18,9 @@ class CoverageObserver final : public Observer {
   void moved(const Engine& engine, NodeIndex, NodeIndex, const Payload& payload,
              Fate fate) override {
     if (fate != Fate::kDelivered) return;
-    if (engine.protocol().message_kind(payload) != "confirm_reply") return;
+    const std::string_view kind = engine.protocol().message_kind(payload);
+    if (kind == "relayed_heartbeat" || kind == "relayed_promise") return count("", kind);
+    if (kind != "confirm_reply") return;
     const auto* core = std::get_if<0>(&payload.as<VouchMessage>());
     const auto* reply = core == nullptr ? nullptr : std::get_if<ConfirmReply>(core);
     if (reply != nullptr) count("answer ", to_string(reply->answer));
@@ -129,6 +131,8 @@ const std::vector<std::string_view>& expected_coverage() {
       "stood down: stalling",
       "candidacy_ended",
       "suppress_alert",
+      "relayed_heartbeat",
+      "relayed_promise",
   };
   return names;
 }

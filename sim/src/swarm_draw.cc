@@ -13,6 +13,9 @@ using std::chrono::milliseconds;
 /// The stream of chance of which cases are drawn; those of the engine are its own.
 constexpr std::uint64_t kCaseStream = 11;
 
+/// That of relays, which came later: what was drawn before stays what it was.
+constexpr std::uint64_t kRelayStream = 12;
+
 constexpr std::int64_t kMicro = 1'000;
 constexpr std::int64_t kMilli = 1'000'000;
 
@@ -275,6 +278,13 @@ NodeSet draw_core(Rng& rng, std::size_t replicas) {
   return core;
 }
 
+/// Half of the cases go without, as they do by default.
+RelayMode draw_relay(Rng rng) {
+  constexpr RelayMode modes[] = {RelayMode::kOff, RelayMode::kOff, RelayMode::kHeartbeats,
+                                 RelayMode::kAll};
+  return modes[rng.below(std::size(modes))];
+}
+
 bool is_in_core(const SwarmCase& swarm, const Fault& fault) {
   const NodeSet ends = node_bit(fault.a) | (is_about_link(fault.kind) ? node_bit(fault.b) : 0);
   return (swarm.core & ends) == ends;
@@ -300,6 +310,7 @@ SwarmCase draw_case(std::uint64_t seed) {
   SwarmCase swarm;
   swarm.seed = seed;
   draw_settings(rng, swarm);
+  swarm.settings.vouch.relay = draw_relay(Rng(seed).fork(kRelayStream));
   const MonitorConfig& config = swarm.settings.vouch;
   const Duration promise = whole_milliseconds(config.promise());
   // After a heal also the promise of a node that has just restarted must run out.

@@ -93,9 +93,15 @@ class Shrinker {
     return is_smaller;
   }
 
-  /// What is not needed besides incidents: drift, the slowness of the links, an early start.
+  /// What is not needed besides incidents: relays, drift, the slowness of the links, an early
+  /// start.
   bool simplify() {
     bool is_smaller = false;
+    if (best_.settings.vouch.relay != RelayMode::kOff) {
+      SwarmCase candidate = best_;
+      candidate.settings.vouch.relay = RelayMode::kOff;
+      is_smaller |= accept(std::move(candidate));
+    }
     for (std::size_t node = 0; node < best_.clock_ppm.size(); ++node) {
       if (best_.clock_ppm[node] == 0) continue;
       SwarmCase candidate = best_;

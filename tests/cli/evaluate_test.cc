@@ -1,9 +1,11 @@
 // The built program as a user calls it: what it prints, where, and with which exit code.
 
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 
 #include <fstream>
 #include <iterator>
+#include <map>
 #include <nlohmann/json.hpp>
 #include <sstream>
 #include <string>
@@ -119,7 +121,7 @@ TEST_F(EvaluateTest, EveryPairOfARecordingIsALinkAndARestartANewSegment) {
   EXPECT_EQ(document["links"][1]["link"], "3->1");
   EXPECT_EQ(document["links"][1]["segments"], 2);
   for (const json& link : document["links"]) {
-    EXPECT_EQ(link["results"].size(), 9U) << "three detectors at three settings by default";
+    EXPECT_EQ(link["results"].size(), 30U) << "ten detectors at three settings by default";
     for (const json& result : link["results"])
       EXPECT_EQ(result["mistakes"], 0) << result;
   }
@@ -143,7 +145,12 @@ TEST_F(EvaluateTest, WhatIsWrongIsOneLineAndExitCodeTwo) {
   expect_error("evaluate " + file("e.csv", ""), "must begin with a header");
   expect_error("evaluate " + file("h.csv", "arrival_s\n"), "must hold at least two heartbeats");
   expect_error("evaluate " + file("z.csv", "arrival_s\n1\n1\n"), "--heartbeat-interval");
-  expect_error("evaluate " + good + " --detector bertie", "must be one of fixed, chen, phi");
+  expect_error("evaluate " + good + " --detector bertie", "must be one of fixed, chen, nfd-s");
+  expect_error("evaluate " + good + " --plot x.svg", "--csv and --plot are outputs of --compare");
+  expect_error("evaluate --compare --plot x.pdf " + good, "--plot must end in .svg or .html");
+  expect_error("evaluate --compare --detector chen " + good, "cannot be combined with --compare");
+  expect_error("evaluate --bootstrap 1 " + good, "--bootstrap must be between");
+  expect_error("evaluate --compare " + path("none.csv"), "cannot be opened");
   expect_error("evaluate " + good + " --detector fixed:", "must be a number of at least 0");
   expect_error("evaluate " + good + " --detector fixed:1,x", R"(but is "x")");
   expect_error("evaluate " + good + " --detector fixed:0", "timeout must be above 0");
@@ -154,6 +161,102 @@ TEST_F(EvaluateTest, WhatIsWrongIsOneLineAndExitCodeTwo) {
   expect_error("evaluate " + good + " --nonsense", "--nonsense");
   expect_error("", "subcommand");
   expect_error("frobnicate", "frobnicate");
+}
+
+TEST_F(EvaluateTest, IntervalsHoldTheFigureAndDependOnTheSeedAlone) {
+  std::string text = "arrival_s\n";
+  for (int i = 0; i < 4000; ++i) {
+    if (i % 50 != 17) text += std::to_string(i / 10) + "." + std::to_string(i % 10) + "\n";
+  }
+  const std::string trace = file("loss.csv", text);
+  const std::string command = "evaluate --json --detector fixed:150,250 " + trace;
+  const Ran ran = run(command);
+  const json results = json::parse(ran.out)["links"][0]["results"];
+  // Eighty lost heartbeats, one mistake each; evenly spread, so the interval is narrow.
+  EXPECT_EQ(results[0]["mistakes"], 80);
+  const double rate = results[0]["mistake_rate_per_s"];
+  EXPECT_NEAR(rate, 0.2, 0.001);
+  const json& interval = results[0]["mistake_rate_per_s_ci95"];
+  EXPECT_LE(interval[0].get<double>(), rate);
+  EXPECT_GE(interval[1].get<double>(), rate);
+  EXPECT_LT(interval[1].get<double>() - interval[0].get<double>(), 0.1);
+  EXPECT_EQ(results[0]["silence_ms_mean"], 150.0);
+  // None seen: at most three in the time observed.
+  EXPECT_EQ(results[1]["mistakes"], 0);
+  EXPECT_EQ(results[1]["mistake_rate_per_s_ci95"][0], 0.0);
+  EXPECT_NEAR(results[1]["mistake_rate_per_s_ci95"][1].get<double>(), 3 / 399.9, 1e-6);
+  EXPECT_EQ(run(command).out, ran.out);
+  EXPECT_NE(run(command + " --seed 2").out, ran.out);
+}
+
+TEST_F(EvaluateTest, CompareFindsTheCurvesWritesThemAndJudges) {
+  // Every seventh heartbeat comes 30 ms late: no detector is right below that.
+  std::string text = "arrival_s\n";
+  for (int i = 0; i < 2000; ++i) {
+    const int ms = 100 * i + (i % 7 == 3 ? 30 : 0);
+    text += std::to_string(ms / 1000) + "." + std::to_string(1000 + ms % 1000).substr(1) + "\n";
+  }
+  const std::string trace = file("late.csv", text);
+  const Ran ran =
+      run("evaluate --compare --csv " + path("c.csv") + " --plot " + path("c.html") + " " + trace);
+  EXPECT_EQ(ran.exit_code, 0) << ran.err;
+  EXPECT_NE(ran.out.find("adaptive lies on or beyond the front on "), std::string::npos) << ran.out;
+  EXPECT_NE(ran.out.find(" of 1 links"), std::string::npos) << ran.out;
+
+  std::ifstream csv(path("c.csv"));
+  std::string line;
+  std::getline(csv, line);
+  EXPECT_EQ(line.substr(0, 35), "link,detector,knob,setting,silence_");
+  std::map<std::string, int> rows;
+  while (std::getline(csv, line)) {
+    std::istringstream cells(line);
+    std::string link;
+    std::string detector;
+    std::getline(cells, link, ',');
+    std::getline(cells, detector, ',');
+    EXPECT_EQ(link, "late");
+    ++rows[detector];
+  }
+  EXPECT_EQ(rows.size(), 10U);
+  for (const auto& [detector, count] : rows)
+    EXPECT_EQ(count, 64) << detector;
+
+  std::ifstream page(path("c.html"));
+  const std::string html((std::istreambuf_iterator<char>(page)), {});
+  EXPECT_EQ(html.substr(0, 15), "<!doctype html>");
+  EXPECT_NE(html.find("<polyline"), std::string::npos);
+  EXPECT_EQ(html.find("http://www.w3.org/2000/svg"), html.rfind("http"))
+      << "nothing is fetched from elsewhere";
+
+  const json document = json::parse(run("evaluate --compare --json " + trace).out);
+  const json& link = document["links"][0];
+  EXPECT_EQ(document["recommended"], "adaptive");
+  // A seventh of all heartbeats wrong is more than one in 100: comparing begins where it ends.
+  EXPECT_GT(link["detection_time_ms"][0].get<double>(), 120.0);
+  for (const json& point : link["curves"]["fixed"]) {
+    // A fixed timeout is quicker than the longest gap, 130 ms, or makes no mistake.
+    EXPECT_EQ(point[2].get<double>() > 0, point[0].get<double>() < 130.0) << point;
+  }
+}
+
+TEST_F(EvaluateTest, MemoryDoesNotGrowWithTheTrace) {
+  const auto peak_kb_after = [&](int heartbeats) {
+    std::ofstream trace(path("long.csv"));
+    trace << "arrival_s\n";
+    for (int i = 0; i < heartbeats; ++i)
+      trace << i / 100 << '.' << i / 10 % 10 << i % 10 << '\n';
+    trace.close();
+    const Ran ran = run("evaluate --detector chen:20 --detector adaptive:20 --detector phi:8 " +
+                        path("long.csv"));
+    EXPECT_EQ(ran.exit_code, 0) << ran.err;
+    rusage usage{};
+    EXPECT_EQ(getrusage(RUSAGE_CHILDREN, &usage), 0);
+    return usage.ru_maxrss;  // Of the largest child so far.
+  };
+  const long of_short = peak_kb_after(20'000);
+  const long of_long = peak_kb_after(1'000'000);
+  // The trace itself grows by 8 MB.
+  EXPECT_LT(of_long, of_short + 1'500) << of_short << " kB";
 }
 
 TEST_F(EvaluateTest, HelpAndVersionSucceed) {

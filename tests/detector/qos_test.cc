@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <vector>
 
+#include "vouch/detector/deadlines.h"
 #include "vouch/detector/replay.h"
 #include "vouch/detector/rng.h"
 
@@ -169,6 +170,42 @@ TEST(Replay, ASegmentForgetsTheOneBefore) {
   EXPECT_EQ(replay.mistakes().mistakes, 0U);
   EXPECT_EQ(replay.mistakes().segments, 2U);
   EXPECT_EQ(replay.mistakes().observed, milliseconds(100));
+}
+
+TEST(QosBlocks, AddUpToTheWholeReplayInAtMost128Blocks) {
+  DetectorConfig config;
+  config.timeout = std::chrono::milliseconds(150);
+  for (const std::uint64_t heartbeats : {1U, 16U, 17U, 2'048U, 2'049U, 50'000U}) {
+    Replay replay(*make_detector(config), DetectionTimes::kMean);
+    Rng rng(9);
+    for (std::uint64_t seq = 1; seq <= heartbeats; ++seq) {
+      if (!rng.chance(50'000))
+        replay.heartbeat(Instant(std::chrono::milliseconds(100) * seq), Seq(seq));
+      if (rng.chance(1'000)) replay.end_segment();
+    }
+    replay.end_segment();
+    ASSERT_LE(replay.blocks().size(), QosBlocks::kMax);
+    QosBlock sum;
+    for (const QosBlock& block : replay.blocks())
+      sum += block;
+    const QosSummary summary = replay.mistakes();
+    EXPECT_EQ(sum.mistakes, summary.mistakes);
+    EXPECT_EQ(sum.observed, static_cast<double>(summary.observed.count()));
+    EXPECT_EQ(sum.suspected, static_cast<double>(summary.suspected.count()));
+    EXPECT_EQ(sum.detection, 150e6 * static_cast<double>(sum.cuts)) << "of a fixed timeout";
+    EXPECT_EQ(sum.silence, sum.detection);
+  }
+}
+
+TEST(Deadlines, TheEarliestIsThatOfAPlainSearch) {
+  EXPECT_EQ(earliest_of({}), kNever);
+  Rng rng(4);
+  for (std::size_t count = 1; count < 40; ++count) {
+    std::vector<std::int64_t> at(count);
+    for (std::int64_t& one : at)
+      one = rng.between(-1'000, 1'000);
+    EXPECT_EQ(earliest_of(at), Instant(Duration(*std::min_element(at.begin(), at.end()))));
+  }
 }
 
 }  // namespace

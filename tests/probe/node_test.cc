@@ -114,6 +114,29 @@ TEST(Node, OneWayCutChangesNothingAndPeersVouch_RealNetwork) {
   EXPECT_GE(count_replayed(cluster.log().lines(), "answer"), 3U);
 }
 
+TEST(Node, StatusSaysWhoRelaysAndCountsIt_RealNetwork) {
+  NodeCluster cluster(3, true, {{"relay", "all"}});
+  cluster.start_all();
+  const std::uint32_t leader = cluster.wait_for_leader();
+  ASSERT_NE(leader, 0U);
+  const std::uint32_t deaf = leader % 3 + 1;
+  const std::uint32_t relayer = deaf % 3 + 1;
+  const auto count = [&](std::uint32_t id, const char* name) {
+    return cluster.ask(id, {{"command", "status"}})["counters"][name].get<std::uint64_t>();
+  };
+  EXPECT_EQ(cluster.ask(deaf, {{"command", "status"}})["groups"][0]["relayer"], 0);
+  EXPECT_EQ(count(relayer, "heartbeats_passed_on_total"), 0U);
+  ASSERT_TRUE(
+      cluster.ask(leader, {{"command", "drill"}, {"action", "cut_out"}, {"peer", deaf}})["ok"]);
+  ASSERT_TRUE(cluster.log().wait_until(
+      [&](const Recorder::Lines& lines) { return count_events(lines, "vouched", deaf) >= 5; }));
+  EXPECT_EQ(cluster.ask(deaf, {{"command", "status"}})["groups"][0]["relayer"], relayer);
+  EXPECT_GT(count(relayer, "heartbeats_passed_on_total"), 0U);
+  EXPECT_GT(count(deaf, "relayed_heartbeats_total"), 0U);
+  EXPECT_GT(count(relayer, "promises_passed_on_total"), 0U);
+  EXPECT_GT(count(leader, "relayed_promises_total"), 0U);
+}
+
 TEST(Node, DrillIsRefusedWhereItIsNotAllowed_RealNetwork) {
   NodeCluster cluster(2, false);
   cluster.start_all();

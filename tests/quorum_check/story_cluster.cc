@@ -69,6 +69,7 @@ std::string StoryCluster::start(const std::vector<std::string>& args) {
   base_.consent_hold = millis(args, "consent_hold_ms", base_.consent_hold);
   base_.suppress_cap = millis(args, "suppress_cap_ms", base_.suppress_cap);
   link_delay_ = millis(args, "delay_ms", Duration(link_delay_)).count();
+  base_.relay = relay_mode_named(golden_argument(args, "relay").value_or("off")).value();
   if (golden_argument(args, "lease_mode") == "wait_out") base_.lease_mode = LeaseMode::kWaitOut;
   show_peers_ = golden_argument(args, "show").value_or("") == "peers";
   nodes_.resize(static_cast<std::size_t>(count));
@@ -339,7 +340,8 @@ std::string StoryCluster::status(const std::vector<std::string>&) {
     const GroupStatus s = one.replica->monitor().status(kGroup, local_time(one));
     say(one, "term " + text_of_number(s.term.value()) + " leader " + text_of(s.leader) +
                  (s.leads ? " leads" : "") + (s.suspects ? " suspects" : "") + " verdict " +
-                 std::string(to_string(s.verdict)));
+                 std::string(to_string(s.verdict)) +
+                 (s.relayer == kNobody ? "" : " over " + text_of(s.relayer)));
   }
   return said_;
 }

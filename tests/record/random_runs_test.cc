@@ -67,6 +67,7 @@ TEST(RandomRuns, DecisionsWithDigestsReplayBitForBit) {
     SCOPED_TRACE(seed);
     sim::SwarmCase swarm = sim::draw_case(2 * seed);
     swarm.settings.vouch.group_limits.claims = ClaimMode::kDigest;
+    swarm.settings.vouch.relay = RelayMode::kOff;  // Refused with digests.
     sim::RunOptions options = sim::run_options_of(swarm, "vouch");
     options.is_checked = false;
     const RecordedRun run(swarm.settings, sim::plan_of(swarm), options);

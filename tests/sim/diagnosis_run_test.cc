@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "tests/sim/fault_plan.h"
 #include "tests/support/sample.h"
 #include "vouch/quorum_check/diagnosis_text.h"
 #include "vouch/sim/policies.h"
@@ -25,15 +26,6 @@ RunResult run_vouch(const Plan& plan, std::uint64_t seed) {
   options.seed = seed;
   options.is_checked = false;
   return run(**protocol, plan, options);
-}
-
-/// Five replicas, faults from 5 s until 15 s, the end at 25 s.
-Plan plan_of_five() {
-  Plan plan;
-  plan.fault_from = kStart + 5s;
-  plan.fault_until = kStart + 15s;
-  plan.end = kStart + 25s;
-  return plan;
 }
 
 std::string text_of(const DiagnosisSpan& span) {

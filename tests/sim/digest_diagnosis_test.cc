@@ -6,6 +6,7 @@
 #include <chrono>
 #include <string>
 
+#include "tests/sim/fault_plan.h"
 #include "vouch/quorum_check/diagnosis_text.h"
 #include "vouch/sim/policies.h"
 #include "vouch/sim/run.h"
@@ -23,15 +24,6 @@ RunResult run_digest(const Plan& plan, std::uint64_t seed) {
   RunOptions options;
   options.seed = seed;
   return run(**protocol, plan, options);
-}
-
-/// Five replicas, faults from 5 s until 15 s, the end at 25 s.
-Plan plan_of_five() {
-  Plan plan;
-  plan.fault_from = kStart + 5s;
-  plan.fault_until = kStart + 15s;
-  plan.end = kStart + 25s;
-  return plan;
 }
 
 /// Those of `by_whom` name `expected`, and nobody anything else, within two seconds each way.

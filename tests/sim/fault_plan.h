@@ -50,6 +50,16 @@ class FaultPlan {
   Plan plan_;
 };
 
+/// Of five replicas, for faults of ten seconds that the caller adds, and ten seconds after the
+/// heal.
+[[nodiscard]] inline Plan plan_of_five() {
+  Plan plan;
+  plan.fault_from = kStart + std::chrono::seconds(5);
+  plan.fault_until = kStart + std::chrono::seconds(15);
+  plan.end = kStart + std::chrono::seconds(25);
+  return plan;
+}
+
 /// Random cuts, losses, delays, pauses, crashes and clocks for half a minute, then everything
 /// heals.
 [[nodiscard]] Plan random_faults(std::uint64_t seed);

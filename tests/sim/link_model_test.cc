@@ -146,6 +146,26 @@ TEST(LinkModel, ATraceIsReplayedOverAndOver) {
   }
 }
 
+TEST(LinkModel, ATraceByTimeHoldsEachDelayAndLosesWhereItIsNegative) {
+  // Begins half a step before the third delay; each holds for 10 ms.
+  const std::vector<Duration> trace = {0us, 100us, -1ns, 400us};
+  const FaultyLink run({FaultKind::kDelayTrace, 0, 1, 1, 10'000'000, 15'000'000}, 100ms, 1,
+                       {trace});
+  const std::vector<Duration> added = run.added(1);
+  const std::vector<std::uint64_t> numbers = run.numbers(1);
+  std::size_t arrived = 0;
+  for (std::uint64_t i = 1; i < 100; ++i) {
+    const Duration delay = trace[(15 + i) / 10 % trace.size()];
+    if (delay < Duration::zero()) continue;
+    ASSERT_LT(arrived, numbers.size());
+    EXPECT_EQ(numbers[arrived], i);
+    EXPECT_EQ(added[arrived], delay) << i;
+    ++arrived;
+  }
+  EXPECT_EQ(arrived, numbers.size());
+  EXPECT_EQ(run.added(2).size(), 99U);
+}
+
 TEST(LinkModel, AJumpShiftsAllMessagesAtOnceOrInARamp) {
   const FaultyLink step({FaultKind::kDelayJump, 0, 1, 5'000'000}, 50ms);
   for (const Duration added : step.added(1))

@@ -6,9 +6,11 @@
 namespace {
 
 thread_local std::uint64_t count = 0;
+thread_local std::uint64_t bytes = 0;
 
 void* counted(std::size_t size) {
   ++count;
+  bytes += size;
   void* memory = std::malloc(size == 0 ? 1 : size);
   if (memory == nullptr) std::abort();
   return memory;
@@ -16,6 +18,7 @@ void* counted(std::size_t size) {
 
 void* counted_aligned(std::size_t size, std::align_val_t alignment) {
   ++count;
+  bytes += size;
   const auto align = static_cast<std::size_t>(alignment);
   void* memory = std::aligned_alloc(align, (size + align - 1) / align * align);
   if (memory == nullptr) std::abort();
@@ -28,6 +31,10 @@ namespace vouch::test {
 
 std::uint64_t allocations() {
   return count;
+}
+
+std::uint64_t allocated_bytes() {
+  return bytes;
 }
 
 }  // namespace vouch::test

@@ -10,4 +10,7 @@ namespace vouch::test {
 /// Use: `const auto before = allocations(); work(); EXPECT_EQ(allocations(), before);`
 [[nodiscard]] std::uint64_t allocations();
 
+/// How many bytes it has asked for in these calls.
+[[nodiscard]] std::uint64_t allocated_bytes();
+
 }  // namespace vouch::test

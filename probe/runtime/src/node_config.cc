@@ -141,16 +141,23 @@ void read_profile(JsonObject& root, JsonProblem& problem, NodeConfig& config) {
 }
 
 void read_detector(JsonObject object, JsonProblem& problem, DetectorConfig& detector) {
-  detector.kind = choice(object, "kind", problem,
-                         {{"fixed", DetectorKind::kFixedTimeout},
-                          {"chen", DetectorKind::kChen},
-                          {"phi", DetectorKind::kPhiAccrual}},
-                         detector.kind);
+  const std::string kind = object.text("kind", to_string(detector.kind));
+  if (const std::optional<DetectorKind> known = detector_kind_named(kind)) {
+    detector.kind = *known;
+  } else {
+    problem.add(object.pointer_to("kind"), std::string("must be one of ") + detector_kind_names(),
+                kind);
+  }
   detector.timeout = object.milliseconds("timeout_ms", detector.timeout);
   detector.safety_margin = object.milliseconds("safety_margin_ms", detector.safety_margin);
   detector.threshold = object.real("threshold", detector.threshold);
+  detector.deviation_weight = object.real("deviation_weight", detector.deviation_weight);
   detector.window_size = static_cast<std::uint32_t>(
       object.number("window_size", 1, kDetectorWindowMax, detector.window_size));
+  detector.short_window_size = static_cast<std::uint32_t>(
+      object.number("short_window_size", 1, 16, detector.short_window_size));
+  detector.quantile_per_thousand = static_cast<std::uint32_t>(
+      object.number("quantile_per_thousand", 1, 1000, detector.quantile_per_thousand));
   detector.stddev_min = object.milliseconds("stddev_min_ms", detector.stddev_min);
   detector.acceptable_pause = object.milliseconds("acceptable_pause_ms", detector.acceptable_pause);
   object.finish();

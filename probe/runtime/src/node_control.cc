@@ -123,7 +123,8 @@ std::string Node::Impl::answer_status(Instant now) const {
                       {"promised_to", s.promised_to.value()},
                       {"promise_left_ms", until_ms(now, s.promised_until)},
                       {"electable", s.candidacy.electable},
-                      {"verdict", to_string(s.verdict)}});
+                      {"verdict", to_string(s.verdict)},
+                      {"relayer", s.relayer.value()}});
   }
   status["groups"] = groups;
   Ordered peers = Ordered::array();
@@ -158,6 +159,10 @@ std::string Node::Impl::answer_status(Instant now) const {
                    {"stale_heartbeats_total", m.dropped_stale_sequence},
                    {"stale_echoes_total", m.dropped_stale_echo},
                    {"stale_answers_total", m.dropped_stale_answer},
+                   {"heartbeats_passed_on_total", m.heartbeats_relayed},
+                   {"relayed_heartbeats_total", m.relayed_heartbeats_received},
+                   {"promises_passed_on_total", m.promises_relayed},
+                   {"relayed_promises_total", m.relayed_promises_received},
                    {"front_end_probes_total", m.front_end_probes},
                    {"unknown_front_ends_total", m.dropped_unknown_front_end},
                    {"stale_front_ends_total", m.dropped_stale_front_end},

@@ -85,15 +85,11 @@ void read_profile(Fields& fields, MonitorConfig& vouch) {
 
 void read_kinds(Fields& fields, MonitorConfig& vouch) {
   const std::string detector = fields.optional_string("detector", 16);
-  bool is_known = detector.empty();
-  for (const DetectorKind kind :
-       {DetectorKind::kFixedTimeout, DetectorKind::kChen, DetectorKind::kPhiAccrual}) {
-    if (detector != to_string(kind)) continue;
-    vouch.detector.kind = kind;
-    is_known = true;
-  }
-  if (!is_known) {
-    fields.fail("detector", "must be 'fixed', 'chen' or 'phi', is '" + detector + "'");
+  if (const std::optional<DetectorKind> kind = detector_kind_named(detector)) {
+    vouch.detector.kind = *kind;
+  } else if (!detector.empty()) {
+    fields.fail("detector",
+                std::string("must be one of ") + detector_kind_names() + ", is '" + detector + "'");
   }
   const std::string mode = fields.optional_string("lease_mode", 16);
   if (mode == "wait_out") {

@@ -3,6 +3,8 @@
 #include <utility>
 #include <variant>
 
+#include "vouch/detector/adaptive_margin.h"
+#include "vouch/detector/bertier.h"
 #include "vouch/detector/chen.h"
 #include "vouch/detector/detector_config.h"
 #include "vouch/detector/fixed_timeout.h"
@@ -10,6 +12,8 @@
 #include "vouch/detector/phi_accrual.h"
 #include "vouch/detector/result.h"
 #include "vouch/detector/time.h"
+#include "vouch/detector/two_window.h"
+#include "vouch/detector/windowed_quantile.h"
 
 namespace vouch {
 
@@ -21,16 +25,18 @@ namespace vouch {
 ///
 /// Order of calls: `make_detector`, then `heartbeat` per arrival with `now` never decreasing.
 /// Call `reset` when the subject restarts (a new incarnation counts its heartbeats from 1 again).
-/// Allocates when it is made and never again; a fixed timeout does not allocate at all.
-/// Movable, not copyable. A moved-from detector may only be assigned or destroyed.
-/// Not thread-safe: give it one owner.
+/// Allocates when it is made and never again; the kinds without a window (fixed, nfd-s, adaptive)
+/// do not allocate at all. Movable, not copyable. A moved-from detector may only be assigned or
+/// destroyed. Not thread-safe: give it one owner.
 class Detector {
  public:
   /// Takes in heartbeat number `seq`, which arrived at `now`.
   ///
   /// A number not above the newest one is a duplicate or came out of order: it says nothing about
   /// the present and is ignored. So is the number 0, which no sender uses.
-  void heartbeat(Instant now, Seq seq);
+  /// With Sampling::kOff it moves the freshness point, but nothing is learned from it: for what
+  /// arrives while the observer itself is sick.
+  void heartbeat(Instant now, Seq seq, Sampling sampling = Sampling::kOn);
 
   /// The instant from which the subject is suspected; kNever before the first heartbeat (nobody
   /// is suspected who was never heard).
@@ -44,7 +50,8 @@ class Detector {
 
  private:
   friend Result<Detector> make_detector(const DetectorConfig& config);
-  using Estimator = std::variant<FixedTimeout, ChenNfdE, PhiAccrual>;
+  using Estimator = std::variant<FixedTimeout, ChenNfdE, ChenNfdS, Bertier, PhiAccrual,
+                                 PhiExponential, TwoWindow, WindowedQuantile, AdaptiveMargin>;
 
   explicit Detector(Estimator estimator) : estimator_(std::move(estimator)) {}
 

@@ -5,6 +5,7 @@
 #include <cstdint>
 
 #include "vouch/detector/detector_config.h"
+#include "vouch/detector/gaps.h"
 #include "vouch/detector/time.h"
 #include "vouch/detector/window.h"
 
@@ -15,6 +16,10 @@ namespace vouch {
 /// Found by bisection on erfc, to the last bit that erfc resolves. For configuration time only.
 [[nodiscard]] double normal_quantile_of_phi(double threshold);
 
+/// The z at which Akka's logistic approximation of that tail falls to 10^-threshold:
+/// 1 / (1 + exp(z (1.5976 + 0.070566 z^2))), by bisection. For configuration time only.
+[[nodiscard]] double logistic_quantile_of_phi(double threshold);
+
 /// Phi accrual (Hayashibara et al., "The phi accrual failure detector", SRDS 2004): gaps between
 /// heartbeats are taken as normally distributed, and phi = -log10 of the probability that a gap is
 /// longer than the present silence.
@@ -23,51 +28,31 @@ namespace vouch {
 /// the threshold alone. So z is computed once, and a heartbeat costs sums, one square root and no
 /// logarithm; nobody has to poll phi.
 ///
-/// Modification: the gap that ended a suspicion is not a sample: one outage must not stretch the
-/// next detection. But eight such gaps in a row are not outages, the sender has become slower, and
-/// from then on they count.
+/// `phi-logistic` is the same with z from the approximation that Akka (`PhiAccrualFailureDetector`,
+/// now Pekko's too) puts in the place of the normal distribution; in double precision Akka's phi
+/// ends near 16, here the threshold may go on.
+///
 /// Modification: the first heartbeat seeds the window with two gaps, a quarter of the interval
 /// below and above it, so that the second heartbeat meets a usable estimate.
 ///
 /// Sums of the samples and of their squares are exact integers, so the variance equals that of the
 /// two-pass formula however long the detector runs.
-class PhiAccrual {
+class PhiAccrual : public OnGaps<PhiAccrual> {
  public:
   /// `config` has been validated. Allocates the window.
   explicit PhiAccrual(const DetectorConfig& config);
 
-  /// The freshness point that follows from a heartbeat at `now`. `last` is the arrival of the one
-  /// before and `suspect_at` its freshness point (kNever for the first heartbeat).
-  ///
-  /// Inline, as it runs per heartbeat and peer.
-  [[nodiscard]] Instant heartbeat(Instant now, Instant last, Instant suspect_at) {
-    if (suspect_at == kNever) [[unlikely]] {
-      seed();
-    } else if (now <= suspect_at) [[likely]] {
-      unsampled_ = 0;
-      sample(now - last);
-    } else if (unsampled_ < kOutagesMax) {
-      ++unsampled_;
-      return saturating_add(now, suspect_at - last);
-    } else {
-      sample(now - last);
-    }
-    return saturating_add(now, silence());
-  }
-
- private:
-  static constexpr std::uint8_t kOutagesMax = 8;
-
   /// Empties the window and puts the seed into it.
-  void seed();
+  void restart();
 
   /// Adds a gap; one too long for the window counts as the longest that fits (at least 64
   /// heartbeat intervals and 18 minutes).
-  void sample(Duration gap) {
-    const std::uint64_t units = static_cast<std::uint64_t>(gap.count()) >> window_.shift();
-    push(static_cast<std::uint32_t>(std::min<std::uint64_t>(units, UINT32_MAX)));
-  }
+  void sample(Duration gap) { push(gap_units(gap, window_.shift())); }
 
+  /// The silence at which phi reaches the threshold.
+  [[nodiscard]] Duration silence() const;
+
+ private:
   void push(std::uint32_t added) {
     if (window_.full()) {
       const std::uint32_t removed = window_.oldest();
@@ -80,9 +65,6 @@ class PhiAccrual {
     sum_ += added;
     squares_ += Squares(added);
   }
-
-  /// The silence at which phi reaches the threshold.
-  [[nodiscard]] Duration silence() const;
 
   /// The sum of up to 2^16 squares of 32-bit numbers: 80 bits, as two words.
   struct Squares {
@@ -103,6 +85,7 @@ class PhiAccrual {
     }
   };
 
+  std::uint32_t interval_;  ///< The heartbeat interval in units of the window, for the seed.
   Window window_;
   std::uint64_t sum_ = 0;
   Squares squares_;
@@ -110,8 +93,50 @@ class PhiAccrual {
   double quantile_;          ///< z, times the unit of the window in nanoseconds.
   double margin_min_;        ///< z * stddev_min, in nanoseconds.
   Duration acceptable_pause_;
-  std::uint32_t interval_;  ///< The heartbeat interval in units of the window, for the seed.
-  std::uint8_t unsampled_ = 0;
+};
+
+/// Cassandra's phi (`FailureDetector.java`, CASSANDRA-2597): gaps are taken as exponentially
+/// distributed, so phi = silence / (mean ln 10), and it reaches the threshold at the silence
+/// `threshold * ln 10 * mean`: 18.4 mean gaps at the usual 8. The deviation of the gaps plays no
+/// part.
+///
+/// Outages as for phi accrual (Cassandra drops gaps above a constant); the first heartbeat seeds
+/// the window with one interval.
+class PhiExponential : public OnGaps<PhiExponential> {
+ public:
+  /// `config` has been validated. Allocates the window.
+  explicit PhiExponential(const DetectorConfig& config);
+
+  void restart() {
+    window_.clear();
+    sum_ = 0;
+    push(interval_);
+  }
+  void sample(Duration gap) { push(gap_units(gap, window_.shift())); }
+
+  [[nodiscard]] Duration silence() const {
+    // At most 300 ln 10 times the longest gap of 32 bits, whose unit is below 2 ms: it fits.
+    return Duration(static_cast<std::int64_t>(static_cast<double>(sum_) * per_sample_)) +
+           acceptable_pause_;
+  }
+
+ private:
+  void push(std::uint32_t added) {
+    if (window_.full()) {
+      sum_ -= window_.oldest();
+    } else {
+      per_sample_ = factor_ / (window_.size() + 1);
+    }
+    window_.push(added);
+    sum_ += added;
+  }
+
+  std::uint32_t interval_;  ///< The heartbeat interval in units of the window.
+  Window window_;
+  std::uint64_t sum_ = 0;
+  double per_sample_ = 0;  ///< `factor_` / number of samples in the window.
+  double factor_;          ///< threshold ln 10, times the unit of the window in nanoseconds.
+  Duration acceptable_pause_;
 };
 
 inline Duration PhiAccrual::silence() const {

@@ -1,12 +1,19 @@
 #pragma once
 
 #include <bit>
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 
 #include "vouch/detector/time.h"
 
 namespace vouch {
+
+/// Whether a heartbeat changes what a detector has learned, or only moves the freshness point.
+///
+/// kOff is for heartbeats that the observer's own trouble has delayed (it was paused or starved):
+/// how late they are says nothing about the subject.
+enum class Sampling : std::uint8_t { kOn, kOff };
 
 /// The newest samples of a detector: a ring of 32-bit numbers in units of 2^shift nanoseconds.
 ///
@@ -33,6 +40,12 @@ class Window {
 
   /// The oldest sample if the window is full. Before that, the slot that is filled next.
   [[nodiscard]] std::uint32_t oldest() const { return slots_[head_]; }
+
+  /// The sample that was pushed `back` pushes before the newest; `back` is below size().
+  [[nodiscard]] std::uint32_t newest(std::uint16_t back) const {
+    const int at = head_ - 1 - back;
+    return slots_[static_cast<std::size_t>(at < 0 ? at + capacity_ : at)];
+  }
 
   /// Adds a sample, over the oldest one if the window is full.
   void push(std::uint32_t sample) {

@@ -48,6 +48,7 @@ struct MonitorCounters {
   std::uint64_t dropped_no_room = 0;  ///< Found no room within GroupLimits: comes later, or never.
   std::uint64_t resyncs = 0;          ///< A peer's statements were found to differ: begun anew.
   std::uint64_t heartbeats_relayed = 0;  ///< Passed on to who does not hear their sender.
+  std::uint64_t promises_relayed = 0;    ///< Passed on to whom they are made.
   std::uint64_t relayed_heartbeats_received = 0;
   std::uint64_t relayed_promises_received = 0;  ///< That counted.
   std::uint64_t resends = 0;  ///< Statements sent again, for want of an acknowledgement.

@@ -219,7 +219,9 @@ class GroupWatch {
 
   // Relays.
   void tend_relay(Core& core, const DecisionOutput& decided);
-  [[nodiscard]] Instant bound_by_leader(Slot slot) const;
+  [[nodiscard]] Instant joined_with_leader(Slot slot) const;
+  [[nodiscard]] bool is_bettered_by(const Core& core, Slot best) const;
+  [[nodiscard]] Duration patience_with(const Core& core, Slot via) const;
   [[nodiscard]] Slot best_relayer(const DecisionOutput& decided, Slot but) const;
 
   // Promises and consents.

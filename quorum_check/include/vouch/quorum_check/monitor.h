@@ -153,6 +153,7 @@ class Monitor {
   void handle(PeerIndex from, const RelayedHeartbeat& relayed);
   void handle(PeerIndex from, const RelayedPromise& promise);
   void pass_on(PeerIndex from, const Heartbeat& heartbeat);
+  [[nodiscard]] bool hears_lately(const Peer& origin, ClockStamp promised) const;
   void promise_over_peer(PeerIndex to, const Heartbeat& heartbeat);
   void update_routes();
   [[nodiscard]] bool is_way(std::size_t at) const;
@@ -174,6 +175,7 @@ class Monitor {
   void handle_node_event(const Obituary& event);
   void handle_node_event(const Hint& event);
   [[nodiscard]] Duration allowance() const;
+  [[nodiscard]] Sampling sampling() const;
   [[nodiscard]] Instant peer_due(const Peer& peer, Duration allowed) const;
   [[nodiscard]] GroupWatch* find(GroupId id);
   [[nodiscard]] const GroupWatch* find(GroupId id) const;

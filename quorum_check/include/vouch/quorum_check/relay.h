@@ -18,6 +18,13 @@ namespace vouch {
   return heartbeat_interval * 7 / 2;
 }
 
+/// How old the newest word that came over a way may be: after that the way is taken for dead. It
+/// forgives one lost heartbeat. Shorter than Core::is_heard, because a promise on a dead way
+/// lengthens a lease or is lost; no longer than the silence by which a leader is suspected.
+[[nodiscard]] constexpr Duration relay_patience(Duration heartbeat_interval, Duration round_trip) {
+  return heartbeat_interval * 5 / 2 + round_trip;
+}
+
 /// Who has asked this node for whose heartbeats, and until when. Sized when it is made, empty if
 /// nobody may ask. A part of the Monitor. Not thread-safe: give it one owner.
 class RelayTable {
@@ -59,8 +66,11 @@ struct Relayer {
   Instant since = kLongAgo;     ///< Chosen, or given another chance.
   Instant heard = kLongAgo;     ///< The newest relayed heartbeat that came from it.
   Instant renew_at = kLongAgo;  ///< When it is asked again.
-  bool has_promised = false;    ///< The newest promise to the leader went over a peer.
-  ClockStamp newest{};          ///< Of the leader's clock: what is older has been overtaken.
+  bool is_unheard = false;      ///< The leader no longer hears it: what it passes on grows old.
+  /// Over whom the newest promise to the leader went, if over anybody. Asked as long as it binds:
+  /// when the leader gives up, that comes the same way.
+  Slot promised_over = kNoSlot;
+  ClockStamp newest{};  ///< Of the leader's clock: what is older has been overtaken.
 };
 
 }  // namespace vouch

@@ -17,7 +17,8 @@ enum class DelayShape : std::uint8_t {
   kNone,
   kLognormal,  ///< Added: lognormal with a median and a sigma; the least delay is its shift.
   kPareto,     ///< Added to some messages: a Pareto tail.
-  kTrace,      ///< Added: delays that were recorded, one after the other, over and over.
+  kTrace,      ///< Added: delays that were recorded, over and over: one after the other, one per
+               ///< message; or by time, and then a negative one says that it is lost.
 };
 
 /// What goes wrong on one directed link beyond what Link says. Nothing, as made. Probabilities are
@@ -38,6 +39,8 @@ struct LinkModel {
   Duration cap{};                 ///< kLognormal, kPareto: nothing is added beyond this.
   std::size_t trace = 0;          ///< kTrace: which one, and where this link is in it.
   std::size_t trace_at = 0;
+  Duration trace_step{};   ///< kTrace: each delay holds for so long; zero: for one message.
+  TrueTime trace_began{};  ///< By time: when this link was at `trace_at`.
 
   // A jump that all messages share: from one added delay to another, at once or in a ramp.
   Duration jump_from{};
@@ -102,9 +105,10 @@ class LinkModels {
   [[nodiscard]] LinkModel& model(NodeIndex from, NodeIndex to) {
     return models_[from * nodes_ + to];
   }
-  bool is_lost(LinkModel& model);
+  bool is_lost(LinkModel& model, TrueTime now);
+  [[nodiscard]] Duration recorded(const LinkModel& model, TrueTime now) const;
   bool enqueue(LinkModel& model, std::size_t size, TrueTime now, TrueTime& leaves);
-  Duration varied(LinkModel& model);
+  Duration varied(LinkModel& model, TrueTime now);
 
   std::size_t nodes_;
   std::vector<LinkModel> models_;

@@ -39,7 +39,8 @@ enum class FaultKind : std::uint8_t {
   kBurstLoss,   ///< Chances in ppm: enter and leave a burst, loss outside and inside.
   kLognormal,   ///< Added delay: median in ns, sigma * 1000, most in ns.
   kPareto,      ///< Added delay: scale in ns, alpha * 1000, most in ns, chance in ppm.
-  kDelayTrace,  ///< Added delay: 1 + index of the recorded trace (EngineOptions::delay_traces).
+  kDelayTrace,  ///< Added delay: 1 + index of the recorded trace (EngineOptions::delay_traces);
+                ///< by time: how many ns each delay holds, and so many ns into it it begins.
   kDelayJump,   ///< Added to all messages from now on: ns, reached within `extra` ns.
   kReorder,     ///< Chance in ppm that a message is held back; by so many ns.
   kDuplicate,   ///< Chance in ppm that it comes again; how many more times.

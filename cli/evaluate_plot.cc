@@ -1,0 +1,215 @@
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include "evaluate_compare.h"
+
+namespace vouch::cli {
+namespace {
+
+constexpr double kPanelWidth = 400;
+constexpr double kPanelHeight = 280;
+constexpr double kLeft = 62;
+constexpr double kRight = 12;
+constexpr double kTop = 34;
+constexpr double kBottom = 40;
+constexpr std::size_t kPanelColumns = 3;
+constexpr double kLegendHeight = 56;
+
+/// Colours that differ for the colour-blind too (Okabe and Ito), and dashes where these end.
+struct Stroke {
+  const char* colour;
+  const char* dash;
+  double width;
+};
+
+Stroke stroke_of(DetectorKind kind) {
+  switch (kind) {
+    case DetectorKind::kFixedTimeout:
+      return {"#000000", "", 1.3};
+    case DetectorKind::kChen:
+      return {"#0072b2", "", 1.3};
+    case DetectorKind::kChenNfdS:
+      return {"#0072b2", "2 3", 1.3};
+    case DetectorKind::kBertier:
+      return {"#009e73", "", 1.3};
+    case DetectorKind::kPhiAccrual:
+      return {"#e69f00", "", 1.3};
+    case DetectorKind::kPhiLogistic:
+      return {"#e69f00", "6 3", 1.3};
+    case DetectorKind::kPhiExponential:
+      return {"#e69f00", "2 3", 1.3};
+    case DetectorKind::kTwoWindow:
+      return {"#56b4e9", "", 1.3};
+    case DetectorKind::kQuantile:
+      return {"#cc79a7", "", 1.3};
+    case DetectorKind::kAdaptiveMargin:
+      return {"#d55e00", "", 2.6};
+  }
+  return {"#888888", "", 1.0};
+}
+
+std::string escaped(const std::string& text) {
+  std::string safe;
+  for (const char c : text) {
+    if (c == '&') {
+      safe += "&amp;";
+    } else if (c == '<') {
+      safe += "&lt;";
+    } else if (c == '>') {
+      safe += "&gt;";
+    } else {
+      safe += c;
+    }
+  }
+  return safe;
+}
+
+std::string number(double value) {
+  return short_text(value, 6);
+}
+
+std::string text_at(double x, double y, const std::string& text, const char* anchor,
+                    const char* size = "11") {
+  return "<text x=\"" + number(x) + "\" y=\"" + number(y) + "\" text-anchor=\"" + anchor +
+         "\" font-size=\"" + size + "\">" + escaped(text) + "</text>\n";
+}
+
+std::string line(double x1, double y1, double x2, double y2, const std::string& style) {
+  return "<line x1=\"" + number(x1) + "\" y1=\"" + number(y1) + "\" x2=\"" + number(x2) +
+         "\" y2=\"" + number(y2) + "\" " + style + "/>\n";
+}
+
+std::string style_of(const Stroke& stroke) {
+  std::string style = std::string("stroke=\"") + stroke.colour + "\" stroke-width=\"" +
+                      number(stroke.width) + "\" fill=\"none\"";
+  if (*stroke.dash != '\0') style += std::string(" stroke-dasharray=\"") + stroke.dash + "\"";
+  return style;
+}
+
+/// One link: detection time to the right, mistakes per second upwards by powers of ten. The axis at
+/// the bottom is "none seen": half a mistake in the whole recording.
+class Panel {
+ public:
+  Panel(const LinkComparison& link, double x, double y) : link_(link), x_(x), y_(y) {
+    const Verdict& verdict = link.verdict;
+    const double span = verdict.high_ms - verdict.low_ms;
+    low_ms_ = verdict.low_ms - 0.05 * span;
+    high_ms_ = verdict.high_ms + 0.05 * span;
+    least_ = 0.5 / link.observed_s;
+    most_ = least_ * 10;
+    for (const Curve& curve : link.curves) {
+      const double rate = curve.rate_at(verdict.low_ms);
+      if (std::isfinite(rate)) most_ = std::max(most_, rate);
+    }
+    // Whoever suspects nearly every heartbeat need not be seen.
+    most_ = std::min(most_ * 1.5, std::max(least_ * 10, 300.0 / link.interval_ms));
+  }
+
+  [[nodiscard]] std::string draw() const {
+    std::string svg = text_at(x_ + kLeft, y_ + 18, link_.name, "start", "12");
+    svg += axes();
+    for (const Curve& curve : link_.curves) {
+      if (curve.kind != kRecommendedDetector) svg += path(curve);
+    }
+    for (const Curve& curve : link_.curves) {
+      if (curve.kind == kRecommendedDetector) svg += path(curve);
+    }
+    return svg;
+  }
+
+ private:
+  [[nodiscard]] double right() const { return x_ + kPanelWidth - kRight; }
+  [[nodiscard]] double bottom() const { return y_ + kPanelHeight - kBottom; }
+
+  [[nodiscard]] double across(double detection_ms) const {
+    const double part = (detection_ms - low_ms_) / (high_ms_ - low_ms_);
+    return x_ + kLeft + part * (right() - x_ - kLeft);
+  }
+  [[nodiscard]] double up(double rate) const {
+    const double shown = std::clamp(rate, least_, most_);
+    const double part = std::log(shown / least_) / std::log(most_ / least_);
+    return bottom() - part * (bottom() - y_ - kTop);
+  }
+
+  [[nodiscard]] std::string axes() const {
+    std::string svg;
+    for (int power = -9; power <= 4; ++power) {
+      const double rate = std::pow(10.0, power);
+      if (rate < least_ * 1.2 || rate > most_) continue;
+      svg += line(x_ + kLeft, up(rate), right(), up(rate), "stroke=\"#dddddd\"");
+      svg += text_at(x_ + kLeft - 5, up(rate) + 4, short_text(rate, 3) + "/s", "end", "10");
+    }
+    svg += line(x_ + kLeft, bottom(), right(), bottom(), "stroke=\"#555555\"");
+    svg += line(x_ + kLeft, y_ + kTop, x_ + kLeft, bottom(), "stroke=\"#555555\"");
+    svg += text_at(x_ + kLeft - 5, bottom() + 4, "none", "end", "10");
+    for (int tick = 0; tick <= 4; ++tick) {
+      const double time = low_ms_ + (high_ms_ - low_ms_) * tick / 4;
+      svg += line(across(time), bottom(), across(time), bottom() + 4, "stroke=\"#555555\"");
+      svg += text_at(across(time), bottom() + 16, short_text(time, 4), "middle", "10");
+    }
+    svg += text_at((x_ + kLeft + right()) / 2, bottom() + 31, "mean detection time, ms", "middle",
+                   "10");
+    return svg;
+  }
+
+  [[nodiscard]] std::string path(const Curve& curve) const {
+    std::string points;
+    double best = std::numeric_limits<double>::infinity();
+    for (const CurvePoint& point : curve.points) {
+      best = std::min(best, point.mistake_rate);
+      if (point.detection_ms < low_ms_ || point.detection_ms > high_ms_) continue;
+      points += number(across(point.detection_ms)) + "," + number(up(best)) + " ";
+    }
+    if (points.empty()) return "";
+    // Without a slower setting in the picture it stays as it is.
+    points += number(right()) + "," + number(up(curve.rate_at(high_ms_)));
+    return "<polyline points=\"" + points + "\" " + style_of(stroke_of(curve.kind)) + "/>\n";
+  }
+
+  const LinkComparison& link_;
+  double x_;
+  double y_;
+  double low_ms_ = 0;
+  double high_ms_ = 1;
+  double least_ = 1;
+  double most_ = 10;
+};
+
+std::string legend() {
+  std::string svg = text_at(kLeft, 16,
+                            "Mistakes per second against mean detection time; nearer to the lower "
+                            "left is better",
+                            "start", "14");
+  double x = kLeft;
+  for (const DetectorKind kind : kDetectorKinds) {
+    svg += line(x, 34, x + 24, 34, style_of(stroke_of(kind)));
+    svg += text_at(x + 29, 38, to_string(kind), "start");
+    x += kind == DetectorKind::kPhiExponential ? 134 : 112;
+  }
+  return svg;
+}
+
+}  // namespace
+
+std::string picture_of(const std::vector<LinkComparison>& links, const std::string& path) {
+  const std::size_t rows = (links.size() + kPanelColumns - 1) / kPanelColumns;
+  const double width = kPanelWidth * kPanelColumns + 20;
+  const double height = kLegendHeight + kPanelHeight * static_cast<double>(rows);
+  std::string svg = "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 " + number(width) +
+                    " " + number(height) + "\" width=\"" + number(width) + "\" height=\"" +
+                    number(height) + "\" font-family=\"sans-serif\" fill=\"#222222\">\n" +
+                    "<rect width=\"100%\" height=\"100%\" fill=\"#ffffff\"/>\n" + legend();
+  for (std::size_t i = 0; i < links.size(); ++i) {
+    const Panel panel(links[i], kPanelWidth * static_cast<double>(i % kPanelColumns),
+                      kLegendHeight + kPanelHeight * static_cast<double>(i / kPanelColumns));
+    svg += panel.draw();
+  }
+  svg += "</svg>\n";
+  if (!path.ends_with(".html")) return svg;
+  return "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">"
+         "<title>vouch evaluate --compare</title></head><body>\n" +
+         svg + "</body></html>\n";
+}
+
+}  // namespace vouch::cli

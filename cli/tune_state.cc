@@ -1,0 +1,196 @@
+#include <cmath>
+#include <cstdio>
+#include <fstream>
+#include <nlohmann/json.hpp>
+#include <sstream>
+
+#include "tune.h"
+#include "vouch/host/election_lint.h"
+#include "vouch/quorum_check/lint.h"
+#include "vouch/runtime/node_config.h"
+
+namespace vouch::cli {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+/// Raised whenever the file or what a trial does changes its meaning.
+constexpr int kTuneFormat = 1;
+
+Json json_of(const TuneSettings& settings) {
+  return {{"traces", settings.traces},
+          {"replicas", settings.replicas},
+          {"profile", to_string(settings.profile)},
+          {"failover_ns", settings.search.failover.count()},
+          {"needless_per_year", settings.search.needless_per_year},
+          {"crashes_per_year", settings.search.crashes_per_year},
+          {"election_cost_ns", settings.search.election_cost.count()},
+          {"effort", settings.search.effort},
+          {"round_trip_ns", settings.round_trip.count()},
+          {"interval_ns", settings.interval.count()},
+          {"gap_ns", settings.gap.count()},
+          {"seed", settings.seed},
+          {"validate", settings.validate}};
+}
+
+TuneSettings tune_settings_of(const Json& json) {
+  TuneSettings settings;
+  const auto time = [&](const char* name) { return Duration(json.at(name).get<std::int64_t>()); };
+  json.at("traces").get_to(settings.traces);
+  json.at("replicas").get_to(settings.replicas);
+  const auto profile = profile_named(json.at("profile").get<std::string>());
+  if (!profile) throw std::invalid_argument("profile is none");
+  settings.profile = *profile;
+  settings.search.failover = time("failover_ns");
+  json.at("needless_per_year").get_to(settings.search.needless_per_year);
+  json.at("crashes_per_year").get_to(settings.search.crashes_per_year);
+  settings.search.election_cost = time("election_cost_ns");
+  json.at("effort").get_to(settings.search.effort);
+  settings.round_trip = time("round_trip_ns");
+  settings.interval = time("interval_ns");
+  settings.gap = time("gap_ns");
+  json.at("seed").get_to(settings.seed);
+  json.at("validate").get_to(settings.validate);
+  return settings;
+}
+
+Json json_of(const tune::TrialOutcome& o) {
+  return {o.observed, o.mistakes,  o.elections, o.unavailable,
+          o.time,     o.time_high, o.time_max,  o.phases};
+}
+
+tune::TrialOutcome outcome_of(const Json& row) {
+  const auto at = [&](std::size_t i) { return row.at(i).get<std::int64_t>(); };
+  return {at(0), at(1), at(2), at(3), at(4), at(5), at(6), at(7)};
+}
+
+/// Files take whole ones only; a Space makes no others.
+std::int64_t milliseconds_in(Duration duration) {
+  return duration.count() / 1'000'000;
+}
+
+/// As the file's reader takes it. What a kind does not read stays out.
+Json detector_json(const DetectorConfig& config) {
+  const DetectorKnob knob = knob_of(config.kind);
+  Json json = {{"kind", to_string(config.kind)}};
+  if (knob.is_duration) {
+    json[std::string(knob.field) + "_ms"] = std::llround(knob_setting(config));
+  } else {
+    json[knob.field] = knob_setting(config);
+  }
+  const DetectorConfig usual;
+  if (config.window_size != usual.window_size) json["window_size"] = config.window_size;
+  if (config.kind == DetectorKind::kPhiAccrual || config.kind == DetectorKind::kPhiLogistic) {
+    json["stddev_min_ms"] = milliseconds_in(config.stddev_min);
+  }
+  return json;
+}
+
+Json node_json(const DetectorConfig& detector, std::size_t replicas) {
+  Json json = {{"node_id", 1}, {"listen", "127.0.0.1:7401"}, {"peers", Json::array()}};
+  for (std::size_t id = 2; id <= replicas; ++id) {
+    json["peers"].push_back({{"id", id}, {"address", "127.0.0.1:" + std::to_string(7400 + id)}});
+  }
+  json["state_dir"] = "state1";
+  json["control"] = "vouch1.sock";
+  json["detector"] = detector_json(detector);
+  return json;
+}
+
+}  // namespace
+
+Status write_tune_state(const std::string& path, const TuneState& state) {
+  Json document = {{"vouch_tune_state", kTuneFormat},
+                   {"version", VOUCH_VERSION},
+                   {"settings", json_of(state.settings)},
+                   {"fingerprint", state.fingerprint}};
+  Json outcomes = Json::array();
+  for (const tune::TrialOutcome& outcome : state.outcomes)
+    outcomes.push_back(json_of(outcome));
+  document["outcomes"] = std::move(outcomes);
+  // Another name first: a state that is interrupted while it is written must not be lost.
+  const std::string draft = path + ".new";
+  std::ofstream file(draft, std::ios::binary | std::ios::trunc);
+  file << document.dump() << '\n';
+  file.close();
+  if (!file || std::rename(draft.c_str(), path.c_str()) != 0) {
+    return Error{Errc::kUnavailable, "--state: cannot write " + path};
+  }
+  return Done{};
+}
+
+Result<TuneState> read_tune_state(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  if (!file) return Error{Errc::kUnavailable, "--resume: cannot read " + path};
+  std::ostringstream text;
+  text << file.rdbuf();
+  try {
+    const Json document = Json::parse(text.str());
+    const int format = document.at("vouch_tune_state").get<int>();
+    const std::string version = document.at("version").get<std::string>();
+    if (format != kTuneFormat || version != VOUCH_VERSION) {
+      return Error{Errc::kBadInput, "--resume: " + path + " is of vouch " + version + ", this is " +
+                                        VOUCH_VERSION + ": trials of two programs do not add up"};
+    }
+    TuneState state;
+    state.settings = tune_settings_of(document.at("settings"));
+    document.at("fingerprint").get_to(state.fingerprint);
+    for (const Json& row : document.at("outcomes"))
+      state.outcomes.push_back(outcome_of(row));
+    return state;
+  } catch (const std::exception& error) {
+    return Error{Errc::kBadInput,
+                 "--resume: " + path + " is no saved search: " + std::string(error.what())};
+  }
+}
+
+std::string tuned_config(const tune::Space& space, const tune::Point& point, std::size_t replicas) {
+  const MonitorConfig config = space.configure(point);
+  const host::ElectionConfig election = space.election(point);
+  Json json = node_json(config.detector, replicas);
+  // After the members, before the detector: as docs/CONFIG.md tells them.
+  const Json detector = json["detector"];
+  json.erase("detector");
+  const auto add = [&](const char* name, Duration value) { json[name] = milliseconds_in(value); };
+  add("round_trip_ms", config.round_trip);
+  add("heartbeat_interval_ms", config.heartbeat_interval);
+  add("lease_ms", config.lease);
+  json["clock_drift_ppm"] = config.clock_drift_ppm;
+  add("guard_ms", config.guard);
+  add("confirm_interval_ms", config.confirm_interval);
+  add("consent_hold_ms", config.consent_hold);
+  add("suppress_cap_ms", config.suppress_cap);
+  add("stall_limit_ms", config.stall_limit);
+  add("progress_timeout_ms", config.progress_timeout);
+  add("hold_off_ms", config.hold_off);
+  add("stall_window_ms", config.stall_window);
+  json["detector"] = detector;
+  json["election"] = {{"retry_interval_ms", milliseconds_in(election.retry_interval)},
+                      {"vote_window_ms", milliseconds_in(election.vote_window)}};
+  return json.dump(2) + "\n";
+}
+
+bool is_configurable(DetectorKind kind) {
+  DetectorConfig config;
+  config.kind = kind;
+  const std::string text = node_json(config, 3).dump();
+  return static_cast<bool>(runtime::parse_node_config(text, ".", runtime::NodeCheck::kMembers));
+}
+
+Result<std::vector<std::string>> lint_tuned(const std::string& text) {
+  const auto config = runtime::parse_node_config(text, ".");
+  if (!config) return config.error();
+  std::vector<LintRow> rows = lint(config->replica.monitor);
+  for (const LintRow& row : host::lint(config->replica.election, config->replica.monitor))
+    rows.push_back(row);
+  std::vector<std::string> lines = {worst(rows) < Judgement::kWarning ? "accepted"
+                                                                      : "not accepted"};
+  for (const LintRow& row : rows) {
+    if (row.judgement() >= Judgement::kWarning) {
+      lines.push_back(std::string(to_string(row.judgement())) + ": " + row.message());
+    }
+  }
+  return lines;
+}
+
+}  // namespace vouch::cli
