@@ -149,7 +149,7 @@ expect_same_bytes() {
 # Units of build/tidy. The edges (files, sockets, JSON, CLI11) cost four times what the rest does: they
 # have a step of their own.
 readonly tidy_core='/(vouch_(detector|probe|host|quorum_check|sim|libraft_guard)[.]dir/Unity|detector/src|probe/core|probe/host|quorum_check/src|sim/src|examples)/'
-readonly tidy_edges='/(vouch_(trace|record|runtime|scenario|report|cli)[.]dir/Unity|detector/trace|probe/runtime|quorum_check/record|sim/scenario|sim/report|cli)/'
+readonly tidy_edges='/(vouch_(trace|record|runtime|scenario|report|tune|cli)[.]dir/Unity|detector/trace|probe/runtime|quorum_check/record|sim/scenario|sim/report|sim/tune|cli)/'
 
 step_tidy() { run_clang_tidy "$tidy_core"; }
 
