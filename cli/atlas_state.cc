@@ -1,20 +1,17 @@
 #include <concepts>
-#include <cstdio>
-#include <fstream>
 #include <nlohmann/json.hpp>
-#include <sstream>
 #include <stdexcept>
 #include <type_traits>
 
 #include "atlas.h"
+#include "state_file.h"
 
 namespace vouch::cli {
 namespace {
 
 using nlohmann::ordered_json;
 
-/// Raised whenever the file or what it counts changes its meaning.
-constexpr int kFormat = 2;
+constexpr StateKind kAtlasState = {"vouch_atlas_state", 2, "atlas", "outcomes"};
 
 ordered_json json_of(const AtlasSettings& settings) {
   return {{"replicas", settings.replicas},
@@ -161,50 +158,25 @@ void read_all(const ordered_json& json, std::vector<Summary>& summaries) {
 }  // namespace
 
 Status write_state(const std::string& path, const AtlasState& state) {
-  ordered_json document = {{"vouch_atlas_state", kFormat},
-                           {"version", VOUCH_VERSION},
-                           {"settings", json_of(state.settings)},
-                           {"done", state.done}};
+  ordered_json document = {{"settings", json_of(state.settings)}, {"done", state.done}};
   ordered_json summaries = ordered_json::array();
   for (const sim::AtlasSummary& summary : state.graphs)
     summaries.push_back(json_of(summary));
   for (const sim::TransitionSummary& summary : state.transitions)
     summaries.push_back(json_of(summary));
   document["summaries"] = std::move(summaries);
-  // Another name first: a state that is interrupted while it is written must not be lost.
-  const std::string draft = path + ".new";
-  std::ofstream file(draft, std::ios::binary | std::ios::trunc);
-  file << document.dump() << '\n';
-  file.close();
-  if (!file || std::rename(draft.c_str(), path.c_str()) != 0) {
-    return Error{Errc::kUnavailable, "--state: cannot write " + path};
-  }
-  return Done{};
+  return write_state_file(path, kAtlasState, document);
 }
 
 Result<AtlasState> read_state(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  if (!file) return Error{Errc::kUnavailable, "--resume: cannot read " + path};
-  std::ostringstream text;
-  text << file.rdbuf();
-  try {
-    const ordered_json document = ordered_json::parse(text.str());
-    const int format = document.at("vouch_atlas_state").get<int>();
-    const std::string version = document.at("version").get<std::string>();
-    if (format != kFormat || version != VOUCH_VERSION) {
-      return Error{Errc::kBadInput, "--resume: " + path + " is of vouch " + version + ", this is " +
-                                        VOUCH_VERSION + ": outcomes of two programs do not add up"};
-    }
+  return state_from_file<AtlasState>(path, kAtlasState, [](const ordered_json& document) {
     AtlasState state = begin_atlas(settings_of(document.at("settings")));
     document.at("done").get_to(state.done);
     const ordered_json& summaries = document.at("summaries");
     state.settings.transitions > 0 ? read_all(summaries, state.transitions)
                                    : read_all(summaries, state.graphs);
     return state;
-  } catch (const std::exception& error) {
-    return Error{Errc::kBadInput,
-                 "--resume: " + path + " is no saved atlas: " + std::string(error.what())};
-  }
+  });
 }
 
 }  // namespace vouch::cli

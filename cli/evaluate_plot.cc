@@ -3,6 +3,7 @@
 #include <limits>
 
 #include "evaluate_compare.h"
+#include "svg.h"
 
 namespace vouch::cli {
 namespace {
@@ -49,40 +50,9 @@ Stroke stroke_of(DetectorKind kind) {
   return {"#888888", "", 1.0};
 }
 
-std::string escaped(const std::string& text) {
-  std::string safe;
-  for (const char c : text) {
-    if (c == '&') {
-      safe += "&amp;";
-    } else if (c == '<') {
-      safe += "&lt;";
-    } else if (c == '>') {
-      safe += "&gt;";
-    } else {
-      safe += c;
-    }
-  }
-  return safe;
-}
-
-std::string number(double value) {
-  return short_text(value, 6);
-}
-
-std::string text_at(double x, double y, const std::string& text, const char* anchor,
-                    const char* size = "11") {
-  return "<text x=\"" + number(x) + "\" y=\"" + number(y) + "\" text-anchor=\"" + anchor +
-         "\" font-size=\"" + size + "\">" + escaped(text) + "</text>\n";
-}
-
-std::string line(double x1, double y1, double x2, double y2, const std::string& style) {
-  return "<line x1=\"" + number(x1) + "\" y1=\"" + number(y1) + "\" x2=\"" + number(x2) +
-         "\" y2=\"" + number(y2) + "\" " + style + "/>\n";
-}
-
 std::string style_of(const Stroke& stroke) {
   std::string style = std::string("stroke=\"") + stroke.colour + "\" stroke-width=\"" +
-                      number(stroke.width) + "\" fill=\"none\"";
+                      svg_number(stroke.width) + "\" fill=\"none\"";
   if (*stroke.dash != '\0') style += std::string(" stroke-dasharray=\"") + stroke.dash + "\"";
   return style;
 }
@@ -107,7 +77,7 @@ class Panel {
   }
 
   [[nodiscard]] std::string draw() const {
-    std::string svg = text_at(x_ + kLeft, y_ + 18, link_.name, "start", "12");
+    std::string svg = svg_text(x_ + kLeft, y_ + 18, link_.name, "start", "12");
     svg += axes();
     for (const Curve& curve : link_.curves) {
       if (curve.kind != kRecommendedDetector) svg += path(curve);
@@ -137,19 +107,19 @@ class Panel {
     for (int power = -9; power <= 4; ++power) {
       const double rate = std::pow(10.0, power);
       if (rate < least_ * 1.2 || rate > most_) continue;
-      svg += line(x_ + kLeft, up(rate), right(), up(rate), "stroke=\"#dddddd\"");
-      svg += text_at(x_ + kLeft - 5, up(rate) + 4, short_text(rate, 3) + "/s", "end", "10");
+      svg += svg_line(x_ + kLeft, up(rate), right(), up(rate), "stroke=\"#dddddd\"");
+      svg += svg_text(x_ + kLeft - 5, up(rate) + 4, short_text(rate, 3) + "/s", "end", "10");
     }
-    svg += line(x_ + kLeft, bottom(), right(), bottom(), "stroke=\"#555555\"");
-    svg += line(x_ + kLeft, y_ + kTop, x_ + kLeft, bottom(), "stroke=\"#555555\"");
-    svg += text_at(x_ + kLeft - 5, bottom() + 4, "none", "end", "10");
+    svg += svg_line(x_ + kLeft, bottom(), right(), bottom(), "stroke=\"#555555\"");
+    svg += svg_line(x_ + kLeft, y_ + kTop, x_ + kLeft, bottom(), "stroke=\"#555555\"");
+    svg += svg_text(x_ + kLeft - 5, bottom() + 4, "none", "end", "10");
     for (int tick = 0; tick <= 4; ++tick) {
       const double time = low_ms_ + (high_ms_ - low_ms_) * tick / 4;
-      svg += line(across(time), bottom(), across(time), bottom() + 4, "stroke=\"#555555\"");
-      svg += text_at(across(time), bottom() + 16, short_text(time, 4), "middle", "10");
+      svg += svg_line(across(time), bottom(), across(time), bottom() + 4, "stroke=\"#555555\"");
+      svg += svg_text(across(time), bottom() + 16, short_text(time, 4), "middle", "10");
     }
-    svg += text_at((x_ + kLeft + right()) / 2, bottom() + 31, "mean detection time, ms", "middle",
-                   "10");
+    svg += svg_text((x_ + kLeft + right()) / 2, bottom() + 31, "mean detection time, ms", "middle",
+                    "10");
     return svg;
   }
 
@@ -159,11 +129,11 @@ class Panel {
     for (const CurvePoint& point : curve.points) {
       best = std::min(best, point.mistake_rate);
       if (point.detection_ms < low_ms_ || point.detection_ms > high_ms_) continue;
-      points += number(across(point.detection_ms)) + "," + number(up(best)) + " ";
+      points += svg_number(across(point.detection_ms)) + "," + svg_number(up(best)) + " ";
     }
     if (points.empty()) return "";
     // Without a slower setting in the picture it stays as it is.
-    points += number(right()) + "," + number(up(curve.rate_at(high_ms_)));
+    points += svg_number(right()) + "," + svg_number(up(curve.rate_at(high_ms_)));
     return "<polyline points=\"" + points + "\" " + style_of(stroke_of(curve.kind)) + "/>\n";
   }
 
@@ -177,14 +147,14 @@ class Panel {
 };
 
 std::string legend() {
-  std::string svg = text_at(kLeft, 16,
-                            "Mistakes per second against mean detection time; nearer to the lower "
-                            "left is better",
-                            "start", "14");
+  std::string svg = svg_text(kLeft, 16,
+                             "Mistakes per second against mean detection time; nearer to the lower "
+                             "left is better",
+                             "start", "14");
   double x = kLeft;
   for (const DetectorKind kind : kDetectorKinds) {
-    svg += line(x, 34, x + 24, 34, style_of(stroke_of(kind)));
-    svg += text_at(x + 29, 38, to_string(kind), "start");
+    svg += svg_line(x, 34, x + 24, 34, style_of(stroke_of(kind)));
+    svg += svg_text(x + 29, 38, to_string(kind), "start");
     x += kind == DetectorKind::kPhiExponential ? 134 : 112;
   }
   return svg;
@@ -196,9 +166,9 @@ std::string picture_of(const std::vector<LinkComparison>& links, const std::stri
   const std::size_t rows = (links.size() + kPanelColumns - 1) / kPanelColumns;
   const double width = kPanelWidth * kPanelColumns + 20;
   const double height = kLegendHeight + kPanelHeight * static_cast<double>(rows);
-  std::string svg = "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 " + number(width) +
-                    " " + number(height) + "\" width=\"" + number(width) + "\" height=\"" +
-                    number(height) + "\" font-family=\"sans-serif\" fill=\"#222222\">\n" +
+  std::string svg = "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 " + svg_number(width) +
+                    " " + svg_number(height) + "\" width=\"" + svg_number(width) + "\" height=\"" +
+                    svg_number(height) + "\" font-family=\"sans-serif\" fill=\"#222222\">\n" +
                     "<rect width=\"100%\" height=\"100%\" fill=\"#ffffff\"/>\n" + legend();
   for (std::size_t i = 0; i < links.size(); ++i) {
     const Panel panel(links[i], kPanelWidth * static_cast<double>(i % kPanelColumns),
@@ -206,10 +176,7 @@ std::string picture_of(const std::vector<LinkComparison>& links, const std::stri
     svg += panel.draw();
   }
   svg += "</svg>\n";
-  if (!path.ends_with(".html")) return svg;
-  return "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">"
-         "<title>vouch evaluate --compare</title></head><body>\n" +
-         svg + "</body></html>\n";
+  return svg_for_file(path, svg, "vouch evaluate --compare");
 }
 
 }  // namespace vouch::cli

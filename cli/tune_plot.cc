@@ -3,6 +3,7 @@
 #include <fstream>
 #include <sstream>
 
+#include "svg.h"
 #include "tune.h"
 
 namespace vouch::cli {
@@ -78,28 +79,16 @@ class Axes {
   void draw(std::ostream& out) const {
     for (double power = low_; power <= high_; power += 1) {
       const double at = y(std::pow(10, power));
-      line(out, kLeftEdge, at, kRightEdge, at, "#ddd");
-      text(out, kLeftEdge - 8, at + 4, "end", rate_text(std::pow(10, power)));
+      out << svg_line(kLeftEdge, at, kRightEdge, at, "stroke=\"#ddd\"");
+      out << svg_text(kLeftEdge - 8, at + 4, rate_text(std::pow(10, power)), "end", "12");
     }
-    line(out, kLeftEdge, kZeroRow, kRightEdge, kZeroRow, "#999");
-    text(out, kLeftEdge - 8, kZeroRow + 4, "end", "none seen");
+    out << svg_line(kLeftEdge, kZeroRow, kRightEdge, kZeroRow, "stroke=\"#999\"");
+    out << svg_text(kLeftEdge - 8, kZeroRow + 4, "none seen", "end", "12");
     const double step = std::pow(10, std::floor(std::log10(most_ms_))) / 2;
     for (double ms = 0; ms <= most_ms_; ms += step) {
-      line(out, x(ms), kTopEdge, x(ms), kZeroRow, "#eee");
-      text(out, x(ms), kZeroRow + 20, "middle", short_text(ms, 4));
+      out << svg_line(x(ms), kTopEdge, x(ms), kZeroRow, "stroke=\"#eee\"");
+      out << svg_text(x(ms), kZeroRow + 20, short_text(ms, 4), "middle", "12");
     }
-  }
-
-  static void line(std::ostream& out, double x1, double y1, double x2, double y2,
-                   const char* colour) {
-    out << "<line x1=\"" << fixed_text(x1, 1) << "\" y1=\"" << fixed_text(y1, 1) << "\" x2=\""
-        << fixed_text(x2, 1) << "\" y2=\"" << fixed_text(y2, 1) << "\" stroke=\"" << colour
-        << "\"/>\n";
-  }
-  static void text(std::ostream& out, double x, double y, const char* anchor,
-                   const std::string& words) {
-    out << "<text x=\"" << fixed_text(x, 1) << "\" y=\"" << fixed_text(y, 1) << "\" text-anchor=\""
-        << anchor << "\">" << words << "</text>\n";
   }
 
  private:
@@ -117,22 +106,26 @@ std::string svg_of(const TuneReport& report) {
   out << "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 " << kWidth << ' ' << kHeight
       << "\" font-family=\"sans-serif\" font-size=\"12\">\n"
       << "<rect width=\"100%\" height=\"100%\" fill=\"white\"/>\n";
-  Axes::text(out, kWidth / 2, 24, "middle",
-             "Needless elections a year against failover time (ms, 95 of 100 crashes)");
+  out << svg_text(kWidth / 2, 24,
+                  "Needless elections a year against failover time (ms, 95 of 100 crashes)",
+                  "middle", "12");
   axes.draw(out);
-  Axes::line(out, axes.x(goal_ms), kTopEdge, axes.x(goal_ms), kZeroRow, "#c60");
-  Axes::text(out, axes.x(goal_ms), kTopEdge - 6, "middle", "goal");
-  Axes::line(out, kLeftEdge, axes.y(bound), kRightEdge, axes.y(bound), "#06c");
-  Axes::text(out, kRightEdge, axes.y(bound) - 5, "end",
-             "the data excludes no rate below " + rate_text(bound));
+  out << svg_line(axes.x(goal_ms), kTopEdge, axes.x(goal_ms), kZeroRow, "stroke=\"#c60\"");
+  out << svg_text(axes.x(goal_ms), kTopEdge - 6, "goal", "middle", "12");
+  out << svg_line(kLeftEdge, axes.y(bound), kRightEdge, axes.y(bound), "stroke=\"#06c\"");
+  out << svg_text(kRightEdge, axes.y(bound) - 5,
+                  "the data excludes no rate below " + rate_text(bound), "end", "12");
   for (const Dot& dot : dots) {
     const char* const colour = dot.is_recommended ? "#c00" : dot.is_on_front ? "#06c" : "#bbb";
     out << "<circle cx=\"" << fixed_text(axes.x(dot.failover_ms), 1) << "\" cy=\""
         << fixed_text(axes.y(dot.rate), 1) << "\" r=\"" << (dot.is_recommended ? 7 : 4)
-        << "\" fill=\"" << colour << "\"><title>" << dot.title << "</title></circle>\n";
+        << "\" fill=\"" << colour << "\"><title>" << svg_escaped(dot.title)
+        << "</title></circle>\n";
   }
-  Axes::text(out, kLeftEdge, kHeight - 12, "start",
-             "red: recommended; blue: Pareto front; grey: other settings that the linter accepts");
+  out << svg_text(
+      kLeftEdge, kHeight - 12,
+      "red: recommended; blue: Pareto front; grey: other settings that the linter accepts", "start",
+      "12");
   out << "</svg>\n";
   return out.str();
 }
@@ -140,12 +133,8 @@ std::string svg_of(const TuneReport& report) {
 }  // namespace
 
 Status write_front(const std::string& path, const TuneReport& report) {
-  const bool is_page = path.ends_with(".html");
   std::ofstream file(path, std::ios::binary | std::ios::trunc);
-  if (is_page) {
-    file << "<!doctype html>\n<meta charset=\"utf-8\">\n<title>vouch tune</title>\n";
-  }
-  file << svg_of(report);
+  file << svg_for_file(path, svg_of(report), "vouch tune");
   file.close();
   if (!file) return Error{Errc::kUnavailable, "--plot: cannot write " + path};
   return Done{};

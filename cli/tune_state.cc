@@ -1,9 +1,7 @@
 #include <cmath>
-#include <cstdio>
-#include <fstream>
 #include <nlohmann/json.hpp>
-#include <sstream>
 
+#include "state_file.h"
 #include "tune.h"
 #include "vouch/host/election_lint.h"
 #include "vouch/quorum_check/lint.h"
@@ -14,8 +12,7 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-/// Raised whenever the file or what a trial does changes its meaning.
-constexpr int kTuneFormat = 1;
+constexpr StateKind kTuneState = {"vouch_tune_state", 1, "search", "trials"};
 
 Json json_of(const TuneSettings& settings) {
   return {{"traces", settings.traces},
@@ -100,48 +97,23 @@ Json node_json(const DetectorConfig& detector, std::size_t replicas) {
 }  // namespace
 
 Status write_tune_state(const std::string& path, const TuneState& state) {
-  Json document = {{"vouch_tune_state", kTuneFormat},
-                   {"version", VOUCH_VERSION},
-                   {"settings", json_of(state.settings)},
-                   {"fingerprint", state.fingerprint}};
+  Json document = {{"settings", json_of(state.settings)}, {"fingerprint", state.fingerprint}};
   Json outcomes = Json::array();
   for (const tune::TrialOutcome& outcome : state.outcomes)
     outcomes.push_back(json_of(outcome));
   document["outcomes"] = std::move(outcomes);
-  // Another name first: a state that is interrupted while it is written must not be lost.
-  const std::string draft = path + ".new";
-  std::ofstream file(draft, std::ios::binary | std::ios::trunc);
-  file << document.dump() << '\n';
-  file.close();
-  if (!file || std::rename(draft.c_str(), path.c_str()) != 0) {
-    return Error{Errc::kUnavailable, "--state: cannot write " + path};
-  }
-  return Done{};
+  return write_state_file(path, kTuneState, document);
 }
 
 Result<TuneState> read_tune_state(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  if (!file) return Error{Errc::kUnavailable, "--resume: cannot read " + path};
-  std::ostringstream text;
-  text << file.rdbuf();
-  try {
-    const Json document = Json::parse(text.str());
-    const int format = document.at("vouch_tune_state").get<int>();
-    const std::string version = document.at("version").get<std::string>();
-    if (format != kTuneFormat || version != VOUCH_VERSION) {
-      return Error{Errc::kBadInput, "--resume: " + path + " is of vouch " + version + ", this is " +
-                                        VOUCH_VERSION + ": trials of two programs do not add up"};
-    }
+  return state_from_file<TuneState>(path, kTuneState, [](const Json& document) {
     TuneState state;
     state.settings = tune_settings_of(document.at("settings"));
     document.at("fingerprint").get_to(state.fingerprint);
     for (const Json& row : document.at("outcomes"))
       state.outcomes.push_back(outcome_of(row));
     return state;
-  } catch (const std::exception& error) {
-    return Error{Errc::kBadInput,
-                 "--resume: " + path + " is no saved search: " + std::string(error.what())};
-  }
+  });
 }
 
 std::string tuned_config(const tune::Space& space, const tune::Point& point, std::size_t replicas) {

@@ -147,17 +147,8 @@ TEST(Checker, OrdersLeadershipsByWhenTheyBegin) {
   EXPECT_EQ(two_leaderships(400ms), "") << "term 5 waits until term 4 has led";
 }
 
-/// Three replicas of which the first leads from the start; `change` says who does what at 2 s.
-std::string judge(const std::function<void(ToyReplica&, Context&)>& change,
-                  const std::function<void(Engine&)>& fault) {
-  const ToyProtocol protocol([&](ToyReplica& replica, const ToyEvent& event, Context& context) {
-    if (event.kind == Kind::kStarted) {
-      if (replica.self == NodeId{1}) replica.reported = {Role::kLeader, Term{1}, NodeId{1}, kNever};
-      return context.now() + 2500ms;
-    }
-    if (event.kind == Kind::kTimeout) change(replica, context);
-    return kNever;
-  });
+/// What is broken when three replicas run `protocol` and `fault` comes at 2 s; judged until 10 s.
+std::string judge_run(const ToyProtocol& protocol, const std::function<void(Engine&)>& fault) {
   Measures measures;
   Checker checker({});
   Liveness liveness(measures, checker, 1s);
@@ -171,6 +162,20 @@ std::string judge(const std::function<void(ToyReplica&, Context&)>& change,
   engine.run_until(kStart + 10s);
   liveness.finish(engine);
   return rules(checker.violations());
+}
+
+/// Three replicas of which the first leads from the start; `change` says who does what at 2 s.
+std::string judge(const std::function<void(ToyReplica&, Context&)>& change,
+                  const std::function<void(Engine&)>& fault) {
+  const ToyProtocol protocol([&](ToyReplica& replica, const ToyEvent& event, Context& context) {
+    if (event.kind == Kind::kStarted) {
+      if (replica.self == NodeId{1}) replica.reported = {Role::kLeader, Term{1}, NodeId{1}, kNever};
+      return context.now() + 2500ms;
+    }
+    if (event.kind == Kind::kTimeout) change(replica, context);
+    return kNever;
+  });
+  return judge_run(protocol, fault);
 }
 
 void campaign(ToyReplica& replica, Context& context) {
@@ -233,20 +238,10 @@ std::string judge_late_log(Duration arrives, Duration takes) {
     }
     return kNever;
   });
-  Measures measures;
-  Checker checker({});
-  Liveness liveness(measures, checker, 1s);
-  Engine engine(protocol, {.replicas = 3});
-  engine.observe(measures);
-  engine.observe(liveness);
-  engine.start();
-  engine.run_until(kStart + 2s);
-  liveness.begin(engine);
-  engine.crash(0);
-  engine.set_drained(2, true);
-  engine.run_until(kStart + 10s);
-  liveness.finish(engine);
-  return rules(checker.violations());
+  return judge_run(protocol, [](Engine& engine) {
+    engine.crash(0);
+    engine.set_drained(2, true);
+  });
 }
 
 // What left over a slow link arrives long after the link is well again.

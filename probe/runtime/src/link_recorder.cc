@@ -82,7 +82,6 @@ class LinkRecorder::Impl {
         return Error{Errc::kBadConfig, "--peer: \"" + name + "\" is named twice"};
       }
       add(name, *endpoint, interval_);
-      remotes_.back().due = Instant{};
     }
     Endpoint listen(remotes_.empty() ? udp::v6() : remotes_.front().endpoint.protocol(), 0);
     if (!config.listen.empty()) {

@@ -1,0 +1,44 @@
+#include "state_file.h"
+
+#include <cstdio>
+#include <fstream>
+#include <sstream>
+
+namespace vouch::cli {
+
+Status write_state_file(const std::string& path, const StateKind& kind,
+                        const nlohmann::ordered_json& document) {
+  nlohmann::ordered_json whole = {{kind.key, kind.format}, {"version", VOUCH_VERSION}};
+  whole.update(document);
+  const std::string draft = path + ".new";
+  std::ofstream file(draft, std::ios::binary | std::ios::trunc);
+  file << whole.dump() << '\n';
+  file.close();
+  if (!file || std::rename(draft.c_str(), path.c_str()) != 0) {
+    return Error{Errc::kUnavailable, "--state: cannot write " + path};
+  }
+  return Done{};
+}
+
+Result<nlohmann::ordered_json> read_state_file(const std::string& path, const StateKind& kind) {
+  std::ifstream file(path, std::ios::binary);
+  if (!file) return Error{Errc::kUnavailable, "--resume: cannot read " + path};
+  std::ostringstream text;
+  text << file.rdbuf();
+  try {
+    nlohmann::ordered_json document = nlohmann::ordered_json::parse(text.str());
+    const int format = document.at(kind.key).get<int>();
+    const std::string version = document.at("version").get<std::string>();
+    if (format != kind.format || version != VOUCH_VERSION) {
+      return Error{Errc::kBadInput, "--resume: " + path + " is of vouch " + version + ", this is " +
+                                        VOUCH_VERSION + ": " + kind.counts +
+                                        " of two programs do not add up"};
+    }
+    return document;
+  } catch (const std::exception& error) {
+    return Error{Errc::kBadInput,
+                 "--resume: " + path + " is no saved " + kind.name + ": " + error.what()};
+  }
+}
+
+}  // namespace vouch::cli
