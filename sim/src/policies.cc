@@ -126,6 +126,10 @@ Duration advice_memory(const MonitorConfig& config) {
   return (kLossWindow + 2 * readings_to_clear) * config.heartbeat_interval;
 }
 
+Duration lease_memory(const MonitorConfig& config) {
+  return config.shortest_promise();
+}
+
 Duration liveness_bound(const MonitorConfig& config) {
   return config.promise() + 4 * config.heartbeat_interval;
 }

@@ -57,6 +57,10 @@ struct PolicySettings {
 /// heartbeats that count for loss are newer, and a finding that stood then is taken back.
 [[nodiscard]] Duration advice_memory(const MonitorConfig& config);
 
+/// How long a lease of vouch runs by any clock within the drift bound, from when that was sent on
+/// which it rests.
+[[nodiscard]] Duration lease_memory(const MonitorConfig& config);
+
 /// How soon a leader must stand where one can (L2): one promise, two confirmation rounds and two
 /// votes, each of which waits for a heartbeat at the most.
 [[nodiscard]] Duration liveness_bound(const MonitorConfig& config);
