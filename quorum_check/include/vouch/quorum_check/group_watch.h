@@ -175,7 +175,12 @@ class GroupWatch {
   struct PeerView {
     Term claim{};      ///< Not 0: it claims to lead at this term.
     Term abdicated{};  ///< It has given up every term up to this one.
+    /// Its process ended when this was the newest known term: what others say of its leading up to
+    /// it is of that process. Not of it: what its new one claims itself, and evidence.
+    Term ended{};
     Candidacy candidacy{};
+    Nonce round{};              ///< Of its newest question,
+    std::uint32_t attempt = 0;  ///< and its attempt.
   };
 
   // Slots and nodes.
@@ -190,6 +195,7 @@ class GroupWatch {
 
   // Who leads.
   void learn_leader(Core& core, Term term, Slot leader);
+  [[nodiscard]] Slot named_leader(const Core& core, Slot from, const GroupRecord& record) const;
   void adopt_term(Core& core, Term term, Slot leader);
   void set_leader(Core& core, Slot leader);
   void notice_leader(const Core& core);
@@ -238,6 +244,7 @@ class GroupWatch {
   [[nodiscard]] Bindings bindings(const Core& core) const;
   void make_promise(const Core& core, Slot to, Term term, Instant until);
   [[nodiscard]] Answer answer_to(Core& core, Slot from, const ConfirmRequest& request, Slot best);
+  [[nodiscard]] bool take_question(Slot from, const ConfirmRequest& request);
 
   // What the rules read, in the form in which it can be recorded.
   using PeerRoom = std::array<PeerFacts, kMaxNodes>;
