@@ -84,10 +84,12 @@ TEST(Swarm, DrawsWithinTheRules) {
   std::set<std::size_t> sizes;
   std::set<FaultKind> kinds;
   std::set<RelayMode> relays;
+  std::set<DetectorKind> detectors;
   for (std::uint64_t seed = 1; seed <= 300; ++seed) {
     const SwarmCase swarm = draw_case(seed);
     sizes.insert(swarm.replicas());
     relays.insert(swarm.settings.vouch.relay);
+    detectors.insert(swarm.settings.vouch.detector.kind);
     const auto bound = static_cast<std::int32_t>(swarm.settings.vouch.clock_drift_ppm);
     for (const std::int32_t rate : swarm.clock_ppm)
       EXPECT_LE(std::abs(rate), bound);
@@ -106,6 +108,7 @@ TEST(Swarm, DrawsWithinTheRules) {
   }
   EXPECT_EQ(sizes.size(), 5U);
   EXPECT_EQ(relays.size(), 3U);
+  EXPECT_EQ(detectors.size(), kDetectorKinds.size());
   EXPECT_EQ(kinds.size(), 23U);
   // These break what the rules assume.
   EXPECT_EQ(kinds.count(FaultKind::kFreeze) + kinds.count(FaultKind::kClock), 0U);
@@ -160,18 +163,25 @@ TEST(Swarm, KeepsWhatLongRunsHaveFound) {
   struct Found {
     std::uint64_t seed;
     RelayMode relay;
+    DetectorKind detector;
   };
   constexpr RelayMode kOff =
       RelayMode::kOff;  // The first ones were found before there were relays.
   constexpr RelayMode kAll = RelayMode::kAll;
+  constexpr DetectorKind kFixed = DetectorKind::kFixedTimeout;  // And when there were three.
+  constexpr DetectorKind kChen = DetectorKind::kChen;
+  constexpr DetectorKind kPhi = DetectorKind::kPhiAccrual;
   constexpr Found kFound[] = {
-      {46'254, kOff},    {1'008'560, kOff}, {30'073, kOff},    {1'005'536, kOff}, {1'012'294, kOff},
-      {2'001'012, kOff}, {2'001'776, kOff}, {2'002'149, kOff}, {2'002'980, kOff}, {2'034'369, kOff},
-      {9'233'735, kAll}, {9'217'241, kAll}, {9'135'596, kAll}, {9'134'330, kAll}, {9'110'413, kOff},
+      {46'254, kOff, kChen},    {1'008'560, kOff, kChen},  {30'073, kOff, kPhi},
+      {1'005'536, kOff, kPhi},  {1'012'294, kOff, kFixed}, {2'001'012, kOff, kChen},
+      {2'001'776, kOff, kPhi},  {2'002'149, kOff, kChen},  {2'002'980, kOff, kFixed},
+      {2'034'369, kOff, kChen}, {9'233'735, kAll, kChen},  {9'217'241, kAll, kChen},
+      {9'135'596, kAll, kChen}, {9'134'330, kAll, kFixed}, {9'110'413, kOff, kFixed},
   };
-  for (const auto& [seed, relay] : kFound) {
+  for (const auto& [seed, relay, detector] : kFound) {
     SwarmCase swarm = draw_case(seed);
     swarm.settings.vouch.relay = relay;
+    swarm.settings.vouch.detector.kind = detector;
     for (const Violation& violation : try_case(make_vouch, swarm).violations) {
       ADD_FAILURE() << "seed " << seed << ": " << to_string(violation.rule) << " at "
                     << (violation.at - kStart).count() << " ns: " << violation.text;
