@@ -54,7 +54,10 @@ void GroupWatch::handle_record(Core& core, Slot from, const Heartbeat& heartbeat
   learn_leader(core, record.term, named_leader(core, from, record));
   withheld_.erase(from);
   if (record.claim.value() == 0) {
-    if (leader_ == from && record.term == term_) set_leader(core, kNoSlot);
+    if (leader_ == from && record.term == term_) {
+      view.ended = term_;  // It knows better than who names it.
+      set_leader(core, kNoSlot);
+    }
     return;
   }
   if (!accepts_claim(core, from, record) || !echo_fresh) {
@@ -121,9 +124,10 @@ void GroupWatch::learn_leader(Core& core, Term term, Slot leader) {
   }
 }
 
-/// Whom `from` names as the leader of record.term: itself, or by hearsay another. Hearsay about a
-/// process that is known to have ended is old: peers that learn of that end at different times
-/// would tell each other again and again, and their hosts, that it leads and that it does not.
+/// Whom `from` names as the leader of record.term: itself, or by hearsay another. Hearsay about one
+/// whose process has ended, or that says itself that it does not lead, is old: peers that learn of
+/// that at different times would tell each other again and again, and their hosts, that it leads
+/// and that it does not.
 Slot GroupWatch::named_leader(const Core& core, Slot from, const GroupRecord& record) const {
   if (record.claim.value() != 0) return from;
   const Slot named = slot_of(core, record.leader);

@@ -175,8 +175,9 @@ class GroupWatch {
   struct PeerView {
     Term claim{};      ///< Not 0: it claims to lead at this term.
     Term abdicated{};  ///< It has given up every term up to this one.
-    /// Its process ended when this was the newest known term: what others say of its leading up to
-    /// it is of that process. Not of it: what its new one claims itself, and evidence.
+    /// Up to this term others are not believed that it leads: this was the newest known term when
+    /// its process ended, or when it said itself that it does not lead. What it claims itself is
+    /// believed, and evidence.
     Term ended{};
     Candidacy candidacy{};
     Nonce round{};              ///< Of its newest question,
