@@ -61,7 +61,6 @@ RunResult run(const Protocol& protocol, const Plan& plan, const RunOptions& opti
   }
   for (Observer* observer : options.observers)
     engine.observe(*observer);
-
   Clients clients(plan.clients, measures, plan.replicas, options.seed);
   clients.join(protocol, engine);
   RunResult result;
