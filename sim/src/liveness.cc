@@ -123,11 +123,17 @@ void Liveness::open(const Engine& engine) {
       if (reachability_.has_majority(node)) is_fit_ = false;
     }
     period_.situation = Situation::kHopeless;
-  } else if (was_settled_ && (measures_.usable_leaders(engine) & reachability_.eligible) != 0) {
+  } else if (was_settled_ && has_leader_that_stays(engine)) {
     period_.situation = Situation::kKept;
   } else {
     period_.situation = Situation::kRecoverable;
   }
+}
+
+bool Liveness::has_leader_that_stays(const Engine& engine) const {
+  const NodeSet leaders = measures_.usable_leaders(engine) & reachability_.eligible;
+  if (is_relay_in_time_) return leaders != 0;
+  return (leaders & reachability_.with_majority()) != 0;  // Over others nobody is elected.
 }
 
 void Liveness::close(const Engine& engine) {

@@ -131,6 +131,10 @@ Duration lease_memory(const MonitorConfig& config) {
   return config.shortest_promise();
 }
 
+bool is_relay_in_time(const MonitorConfig& config) {
+  return suspicion_silence(config) + 4 * config.heartbeat_interval <= config.lease;
+}
+
 Duration liveness_bound(const MonitorConfig& config) {
   return std::max(config.promise(), suspicion_silence(config)) + 4 * config.heartbeat_interval;
 }

@@ -52,6 +52,7 @@ RunResult run(const Protocol& protocol, const Plan& plan, const RunOptions& opti
   Checker checker({.consent_limit = options.consent_limit});
   Liveness liveness(measures, checker, options.liveness_bound, options.advice_memory,
                     options.lease_memory);
+  liveness.expect_relays_in_time(options.is_relay_in_time);
   DiagnosisLog diagnoses;
   engine.observe(measures, Watch::kReplicas);
   engine.observe(diagnoses, Watch::kReplicas);
@@ -63,7 +64,7 @@ RunResult run(const Protocol& protocol, const Plan& plan, const RunOptions& opti
     engine.observe(*observer);
   Clients clients(plan.clients, measures, plan.replicas, options.seed);
   clients.join(protocol, engine);
-  RunResult result;
+  RunResult result{.fault_from = plan.fault_from, .fault_until = plan.fault_until};
   engine.start();
   std::size_t next = 0;
   const auto run_to = [&](TrueTime end) {
@@ -101,8 +102,6 @@ RunResult run(const Protocol& protocol, const Plan& plan, const RunOptions& opti
     result.periods = liveness.periods();
   }
   result.counters = engine.counters();
-  result.fault_from = plan.fault_from;
-  result.fault_until = plan.fault_until;
   result.diagnoses = diagnoses.spans();
   result.advices = diagnoses.advices();
   return result;

@@ -404,6 +404,7 @@ sim::RunOptions run_options(const Scenario& scenario, std::string_view policy, s
   if (!sim::is_vouch(policy)) return options;
   options.consent_limit = sim::consent_limit(scenario.settings.vouch);
   options.lease_memory = sim::lease_memory(scenario.settings.vouch);
+  options.is_relay_in_time = sim::is_relay_in_time(scenario.settings.vouch);
   if (scenario.settings.work.follows_advice) {
     options.advice_memory = sim::advice_memory(scenario.settings.vouch);
   }

@@ -76,6 +76,11 @@ class Liveness final : public Observer {
   void noted(const Engine& engine, NodeIndex node, const Note& note) override;
   void faulted(const Engine& engine, const Fault& fault) override;
 
+  /// False: a leader that loses its straight two-way majority, and has one over peers, need not
+  /// stay (L2 is asked of it, not L1): its followers suspect it too late for their promises to go
+  /// over a peer before its lease is over. Before `begin`.
+  void expect_relays_in_time(bool is_expected) { is_relay_in_time_ = is_expected; }
+
   /// Nothing before now is judged: the group has just been brought up.
   void begin(const Engine& engine);
   /// Judges the last period.
@@ -87,6 +92,7 @@ class Liveness final : public Observer {
   void open(const Engine& engine);
   void close(const Engine& engine);
   void report(const Period& period, NodeSet could_lead);
+  [[nodiscard]] bool has_leader_that_stays(const Engine& engine) const;
   [[nodiscard]] bool suffers_from_before(const Engine& engine, std::string_view reason) const;
 
   Measures& measures_;
@@ -94,6 +100,7 @@ class Liveness final : public Observer {
   Duration bound_;
   Duration advice_memory_;
   Duration lease_memory_;
+  bool is_relay_in_time_ = true;
   TrueTime troubled_until_{};  ///< The end of the newest period in which things went by chance.
   Period period_{};
   Reachability reachability_{};  ///< Throughout the period.

@@ -61,6 +61,11 @@ struct PolicySettings {
 /// which it rests.
 [[nodiscard]] Duration lease_memory(const MonitorConfig& config);
 
+/// Whether a leader that is cut from a follower gets its promise over a peer before the lease is
+/// over (lint: relay_in_lease): the suspicion, three intervals, and the ways there, one interval at
+/// most.
+[[nodiscard]] bool is_relay_in_time(const MonitorConfig& config);
+
 /// How soon a leader must stand where one can (L2): one promise, two confirmation rounds and two
 /// votes, each of which waits for a heartbeat at the most. L2 takes it that a silent leader is
 /// suspected before the promise to it ends. A detector that is slower (lint: suspicion_in_lease)

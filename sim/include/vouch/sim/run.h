@@ -43,6 +43,7 @@ struct RunOptions {
   Duration advice_memory{};
   /// For how long after them a lease may still lapse for want of what they lost. Zero: not at all.
   Duration lease_memory{};
+  bool is_relay_in_time = true;  ///< See Liveness::expect_relays_in_time.
   /// More events than this, on average over the run, are a storm of messages: a violation of L3.
   std::uint64_t events_per_node_second = 2000;
   std::vector<Observer*> observers;  ///< Further ones, for traces.
