@@ -4,6 +4,14 @@
 #include <utility>
 
 namespace vouch::election {
+namespace {
+
+std::variant<RowClaim, QueueClaim> claim_of(const ElectorConfig& config, Rng rng) {
+  if (config.store == StoreKind::kQueue) return QueueClaim(config, rng);
+  return RowClaim(config, rng);
+}
+
+}  // namespace
 
 Result<Elector> Elector::create(const ElectorConfig& config, Instant now, Rng rng) {
   if (Status checked = validate(config); !checked) return checked.error();
@@ -11,7 +19,7 @@ Result<Elector> Elector::create(const ElectorConfig& config, Instant now, Rng rn
 }
 
 Elector::Elector(const ElectorConfig& config, Instant now, Rng rng)
-    : config_(config), tenure_(config), claim_(config, rng), last_(now) {}
+    : config_(config), tenure_(config), claim_(claim_of(config, rng)), last_(now) {}
 
 Instant Elector::enter(Instant now) {
   last_ = std::max(last_, now);
@@ -20,9 +28,14 @@ Instant Elector::enter(Instant now) {
 }
 
 void Elector::leave(Instant now) {
-  claim_.want(is_started_ && is_eligible_ && now >= out_until_ && !claim_.is_refused() &&
-              tenure_.role() == Role::kIdle);
-  if (std::optional<StoreRequest> request = claim_.act(now, tenure_)) request_ = std::move(request);
+  const bool may_stand =
+      is_started_ && is_eligible_ && now >= out_until_ && tenure_.role() == Role::kIdle;
+  std::visit(
+      [&](auto& claim) {
+        claim.want(may_stand && !claim.is_refused());
+        if (auto request = claim.act(now, tenure_)) request_ = std::move(request);
+      },
+      claim_);
 }
 
 void Elector::start(Instant now) {
@@ -64,13 +77,27 @@ void Elector::work_stopped(Instant now) {
   if (tenure_.role() == Role::kLeading || tenure_.stop_reason() == EndReason::kNoProgress) {
     out_until_ = now + config_.lease;
   }
-  if (tenure_.work_stopped(now)) claim_.begin_release(now);
+  if (tenure_.work_stopped(now)) {
+    std::visit([now](auto& claim) { claim.begin_release(now); }, claim_);
+  }
   leave(now);
 }
 
 void Elector::handle_reply(Instant now, const StoreReply& reply) {
   now = enter(now);
-  claim_.handle_reply(now, reply, tenure_);
+  if (auto* row = std::get_if<RowClaim>(&claim_)) row->handle_reply(now, reply, tenure_);
+  leave(now);
+}
+
+void Elector::handle_reply(Instant now, const QueueReply& reply) {
+  now = enter(now);
+  if (auto* queue = std::get_if<QueueClaim>(&claim_)) queue->handle_reply(now, reply, tenure_);
+  leave(now);
+}
+
+void Elector::handle_notice(Instant now, const QueueNotice& notice) {
+  now = enter(now);
+  if (auto* queue = std::get_if<QueueClaim>(&claim_)) queue->handle_notice(now, notice, tenure_);
   leave(now);
 }
 
@@ -82,12 +109,13 @@ void Elector::handle_timeout(Instant now) {
 std::optional<ElectorAction> Elector::poll_action() {
   // What happened before what is to be sent: `kLost` stands before the release.
   if (std::optional<LeadershipEvent> event = tenure_.poll_event()) return *std::move(event);
-  if (request_) return *std::exchange(request_, std::nullopt);
-  return std::nullopt;
+  if (!request_) return std::nullopt;
+  return std::visit([](auto&& request) { return ElectorAction(std::move(request)); },
+                    *std::exchange(request_, std::nullopt));
 }
 
 Instant Elector::next_timeout() const {
-  Instant due = std::min(tenure_.due(), claim_.due(tenure_));
+  Instant due = std::min(tenure_.due(), claim([&](const auto& c) { return c.due(tenure_); }));
   if (is_started_ && is_eligible_ && out_until_ > last_) due = std::min(due, out_until_);
   return due;
 }
@@ -98,17 +126,18 @@ std::optional<Leadership> Elector::current(Instant now) const {
 
 Role Elector::role() const {
   if (tenure_.role() != Role::kIdle) return tenure_.role();
-  if (claim_.is_refused()) return Role::kRefused;
+  if (claim([](const auto& c) { return c.is_refused(); })) return Role::kRefused;
   return is_started_ && is_eligible_ ? Role::kWaiting : Role::kIdle;
 }
 
 bool Elector::is_settled() const {
-  return tenure_.role() == Role::kIdle && claim_.is_settled();
+  return tenure_.role() == Role::kIdle && claim([](const auto& c) { return c.is_settled(); });
 }
 
 ElectorStatus Elector::status(Instant now) const {
-  return {role(),           current(now),     claim_.seen(), claim_.expires_at(),
-          claim_.trouble(), claim_.counters()};
+  return claim([&](const auto& c) {
+    return ElectorStatus{role(), current(now), c.seen(), c.expires_at(), c.trouble(), c.counters()};
+  });
 }
 
 }  // namespace vouch::election

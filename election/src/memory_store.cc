@@ -84,34 +84,42 @@ std::optional<std::string> LockTable::fenced_get(const std::string& key) const {
   return found == values_.end() ? std::nullopt : std::optional(found->second);
 }
 
-void MemoryStore::submit(Instant now, ClientId client, const StoreRequest& request) {
+FlightPlan plan_flight(Rng& rng, const StoreFaults& faults, Instant now, Duration timeout) {
   const auto latency = [&] {
-    return Duration(rng_.between(faults_.latency_min.count(), faults_.latency_max.count()));
+    return Duration(rng.between(faults.latency_min.count(), faults.latency_max.count()));
   };
-  // Each is drawn, whatever the others come to: a fault that is added does not shift the rest.
   const Duration there = latency();
   const Duration back = latency();
-  const bool is_refused = rng_.chance(faults_.refused_per_million);
-  const bool loses_request = rng_.chance(faults_.lost_request_per_million);
-  const bool loses_reply = rng_.chance(faults_.lost_reply_per_million);
-  const bool is_late = rng_.chance(faults_.late_apply_per_million);
-  const Instant give_up = now + request.timeout;
-  Flight flight{.client = client, .request = request};
+  const bool is_refused = rng.chance(faults.refused_per_million);
+  const bool loses_request = rng.chance(faults.lost_request_per_million);
+  const bool loses_reply = rng.chance(faults.lost_reply_per_million);
+  const bool is_late = rng.chance(faults.late_apply_per_million);
+  const Instant give_up = now + timeout;
+  FlightPlan plan;
   if (is_refused) {
-    flight.reply_at = std::min(now + there + back, give_up);
-    flight.reply =
-        StoreReply{.id = request.id, .outcome = StoreOutcome::kUnavailable, .trouble = "refused"};
-  } else {
-    if (!loses_request) flight.apply_at = now + there;
-    if (is_late) {
-      flight.apply_at = give_up + Duration(rng_.between(1, faults_.late_apply_max.count()));
-    }
-    flight.reply_at = flight.apply_at == kNever ? kNever : flight.apply_at + back;
-    if (loses_reply || flight.reply_at > give_up) {
-      flight.reply_at = give_up;
-      flight.reply = StoreReply{
-          .id = request.id, .outcome = StoreOutcome::kAmbiguous, .trouble = "no reply in time"};
-    }
+    plan.reply_at = std::min(now + there + back, give_up);
+    plan.told = StoreOutcome::kUnavailable;
+    plan.trouble = "refused";
+    return plan;
+  }
+  if (!loses_request) plan.apply_at = now + there;
+  if (is_late) plan.apply_at = give_up + Duration(rng.between(1, faults.late_apply_max.count()));
+  plan.reply_at = plan.apply_at == kNever ? kNever : plan.apply_at + back;
+  if (loses_reply || plan.reply_at > give_up) {
+    plan.reply_at = give_up;
+    plan.told = StoreOutcome::kAmbiguous;
+    plan.trouble = "no reply in time";
+  }
+  return plan;
+}
+
+void MemoryStore::submit(Instant now, ClientId client, const StoreRequest& request) {
+  const FlightPlan plan = plan_flight(rng_, faults_, now, request.timeout);
+  Flight flight{.client = client, .request = request};
+  flight.apply_at = plan.apply_at;
+  flight.reply_at = plan.reply_at;
+  if (plan.told) {
+    flight.reply = StoreReply{.id = request.id, .outcome = *plan.told, .trouble = plan.trouble};
   }
   flights_.push_back(std::move(flight));
 }

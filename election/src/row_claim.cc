@@ -62,7 +62,7 @@ void RowClaim::notice_loss(Instant now, const Tenure& tenure) {
   attempts_.push_back({.version = confirmed_, .expected = {}, .sent_at = kLongAgo});
 }
 
-std::optional<StoreRequest> RowClaim::act(Instant now, Tenure& tenure) {
+std::optional<AnyRequest> RowClaim::act(Instant now, Tenure& tenure) {
   notice_loss(now, tenure);
   if (out_ || now < next_at_) return std::nullopt;
   if (is_releasing_ && now >= release_until_) end_release();

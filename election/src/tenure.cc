@@ -12,12 +12,19 @@ constexpr std::size_t kEventsMax = 16;
 }  // namespace
 
 Tenure::Tenure(const ElectorConfig& config)
-    : lease_(config.lease),
+    : config_(config),
+      lease_(config.lease),
       held_lease_(config.held_lease()),
       danger_after_(config.danger_after),
       stop_time_(config.stop_time),
       progress_timeout_(config.progress_timeout),
       events_(kEventsMax) {}
+
+void Tenure::set_lease(Duration lease) {
+  VOUCH_ASSERT(!leads());
+  config_.lease = lease_ = lease;
+  held_lease_ = config_.held_lease();
+}
 
 void Tenure::grant(Instant now, FencingToken token, Instant sent_at) {
   VOUCH_ASSERT(role_ == Role::kIdle);

@@ -60,6 +60,10 @@ const char* to_string(EndReason reason) {
       return "forced";
     case EndReason::kRecordGone:
       return "record_gone";
+    case EndReason::kSessionEnded:
+      return "session_ended";
+    case EndReason::kLinkLost:
+      return "link_lost";
     case EndReason::kOwnerNameInUse:
       return "owner_name_in_use";
   }

@@ -47,6 +47,20 @@ WorldReport sum_of(const WorldOptions& options, std::uint64_t seeds) {
   return sum;
 }
 
+/// How many of so many seeds notice that a rule is broken.
+std::uint64_t noticed(const WorldOptions& options, std::uint64_t seeds, const std::string& rule) {
+  std::uint64_t count = 0;
+  for (std::uint64_t seed = 1; seed <= seeds; ++seed) {
+    const WorldReport report = run_world(options, seed);
+    for (const std::string& line : report.broken) {
+      if (line.find(rule) == std::string::npos) continue;
+      ++count;
+      break;
+    }
+  }
+  return count;
+}
+
 TEST(ElectionWorld, NeverTwoHoldersAndTokensRise) {
   const std::uint64_t seeds = vouch::testing::sampled(200);
   const WorldReport sum = sum_of(troubled_world(), seeds);
@@ -61,6 +75,26 @@ TEST(ElectionWorld, NeverTwoHoldersAndTokensRise) {
   EXPECT_GT(sum.condition_failed, seeds);
   EXPECT_GT(sum.pauses, 10 * seeds);
   EXPECT_GT(sum.crashes, 5 * seeds);
+}
+
+TEST(ElectionWorld, TheSameOverAQueue) {
+  WorldOptions options = troubled_world();
+  options.config.store = StoreKind::kQueue;
+  const std::uint64_t seeds = vouch::testing::sampled(150);
+  const WorldReport sum = sum_of(options, seeds);
+  EXPECT_TRUE(sum.broken.empty()) << sum.broken.front();
+  EXPECT_GT(sum.elected, 10 * seeds);
+  EXPECT_GT(sum.lapsed, seeds);
+  EXPECT_GT(sum.effects, 50 * seeds);
+  EXPECT_GT(sum.ambiguous, 20 * seeds);
+}
+
+TEST(ElectionWorldMutant, NoAllowanceForDriftIsNoticedOverAQueue) {
+  WorldOptions options = troubled_world();
+  options.config.store = StoreKind::kQueue;
+  options.drift_ppm = 50'000;
+  options.config.clock_drift_ppm = 0;
+  EXPECT_GT(noticed(options, 40, "two hold the lock"), 0U);
 }
 
 TEST(ElectionWorld, HoldsAtTheDriftBoundWhateverItIs) {
@@ -82,20 +116,6 @@ TEST(ElectionWorld, EqualSeedsGiveEqualRuns) {
   EXPECT_EQ(one.events, two.events);
   EXPECT_EQ(one.effects, two.effects);
   EXPECT_NE(one.events, run_world(troubled_world(), 4).events);
-}
-
-/// How many of so many seeds notice that a rule is broken.
-std::uint64_t noticed(const WorldOptions& options, std::uint64_t seeds, const std::string& rule) {
-  std::uint64_t count = 0;
-  for (std::uint64_t seed = 1; seed <= seeds; ++seed) {
-    const WorldReport report = run_world(options, seed);
-    for (const std::string& line : report.broken) {
-      if (line.find(rule) == std::string::npos) continue;
-      ++count;
-      break;
-    }
-  }
-  return count;
 }
 
 TEST(ElectionWorldMutant, NoAllowanceForDriftIsNoticed) {

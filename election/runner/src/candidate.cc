@@ -78,8 +78,8 @@ class Candidate::Impl {
     while (std::optional<ElectorAction> action = elector_.poll_action()) {
       if (auto* event = std::get_if<LeadershipEvent>(&*action)) {
         events_.push_back(std::move(*event));
-      } else {
-        request_ = std::get<StoreRequest>(std::move(*action));
+      } else if (auto* request = std::get_if<StoreRequest>(&*action)) {
+        request_ = std::move(*request);
         has_request_.notify_all();
       }
     }
@@ -184,6 +184,9 @@ class Candidate::Impl {
 
 Result<std::unique_ptr<Candidate>> Candidate::create(ElectorConfig config, LockStore& store,
                                                      CandidateListener* listener) {
+  if (config.store != StoreKind::kRecord) {
+    return Error{Errc::kBadConfig, "store: kRecord, as a LockStore is, but it is kQueue"};
+  }
   if (config.owner.empty()) config.owner = unique_owner();
   Result<Elector> elector = Elector::create(config, boottime_now(), Rng(entropy()));
   if (!elector) return elector.error();

@@ -4,9 +4,11 @@
 #include <deque>
 #include <optional>
 #include <utility>
+#include <variant>
 
 #include "vouch/detector/rng.h"
 #include "vouch/election/elector.h"
+#include "vouch/election/memory_queue.h"
 #include "vouch/election/memory_store.h"
 #include "vouch/election/token_gate.h"
 #include "vouch/sim/time.h"
@@ -26,12 +28,15 @@ TrueTime true_time(Instant at) {
   return at == kNever ? kEndOfTime : TrueTime(at.time_since_epoch());
 }
 
+/// What a store of either kind says.
+using Message = std::variant<StoreReply, QueueReply, QueueNotice>;
+
 /// One process: an Elector and the host around it.
 struct Process {
   std::optional<Elector> elector;  ///< Empty while it is crashed.
   LocalClock clock;
   MemoryStore::ClientId client = 0;  ///< Another one after each restart.
-  std::deque<StoreReply> inbox;      ///< What came while it was paused.
+  std::deque<Message> inbox;         ///< What came while it was paused.
   TrueTime paused_until{};
   TrueTime restart_at = kEndOfTime;
   bool works = false;  ///< The leader's work runs.
@@ -70,12 +75,13 @@ class World {
         chance_(Rng(seed).fork(1)),
         work_(Rng(seed).fork(2)),
         store_(Rng(seed).fork(3)),
+        queue_(Rng(seed).fork(4)),
         processes_(options.candidates) {}
 
   WorldReport run() {
     calm_from_ = TrueTime(options_.troubled);
     const TrueTime end = calm_from_ + options_.calm;
-    store_.set_faults(mild());
+    set_faults(mild());
     for (Process& process : processes_)
       start(process);
     next_fault_ = now_ + draw_pause();
@@ -97,6 +103,11 @@ class World {
     return {.latency_min = std::chrono::microseconds(200),
             .latency_max = std::max(Duration(std::chrono::microseconds(200)),
                                     options_.config.request_timeout / 4)};
+  }
+
+  void set_faults(const StoreFaults& faults) {
+    store_.set_faults(faults);
+    queue_.set_faults(faults);
   }
 
   [[nodiscard]] Duration draw_pause() {
@@ -122,7 +133,8 @@ class World {
   }
 
   [[nodiscard]] TrueTime next_event() const {
-    TrueTime next = std::min(true_time(store_.next_event()), next_fault_);
+    TrueTime next = std::min(true_time(store_.next_event()), true_time(queue_.next_event()));
+    next = std::min(next, next_fault_);
     for (const Process& process : processes_) {
       if (!process.elector) {
         next = std::min(next, process.restart_at);
@@ -138,7 +150,10 @@ class World {
 
   void step() {
     while (auto delivery = store_.poll(store_time(now_)))
-      deliver(*delivery);
+      deliver(delivery->client, delivery->reply);
+    while (auto delivery = queue_.poll(store_time(now_))) {
+      std::visit([&](const auto& what) { deliver(delivery->client, what); }, delivery->what);
+    }
     for (Process& process : processes_) {
       if (!process.elector) {
         if (now_ >= process.restart_at) start(process);
@@ -149,11 +164,9 @@ class World {
     if (now_ >= next_fault_) break_something();
   }
 
-  void deliver(const MemoryStore::Delivery& delivery) {
+  void deliver(MemoryStore::ClientId client, const Message& message) {
     for (Process& process : processes_) {
-      if (process.elector && process.client == delivery.client) {
-        process.inbox.push_back(delivery.reply);
-      }
+      if (process.elector && process.client == client) process.inbox.push_back(message);
     }
   }
 
@@ -162,9 +175,15 @@ class World {
     Elector& elector = *process.elector;
     const Instant local = process.clock.local(now_);
     while (!process.inbox.empty()) {
-      const StoreReply reply = mistaken(process.inbox.front());
+      const Message message = process.inbox.front();
       process.inbox.pop_front();
-      elector.handle_reply(local, reply);
+      if (const auto* reply = std::get_if<StoreReply>(&message)) {
+        elector.handle_reply(local, mistaken(*reply));
+      } else if (const auto* answer = std::get_if<QueueReply>(&message)) {
+        elector.handle_reply(local, *answer);
+      } else {
+        elector.handle_notice(local, std::get<QueueNotice>(message));
+      }
       take_actions(process);
     }
     if (local >= elector.next_timeout()) {
@@ -220,6 +239,8 @@ class World {
     while (std::optional<ElectorAction> action = process.elector->poll_action()) {
       if (const auto* request = std::get_if<StoreRequest>(&*action)) {
         store_.submit(store_time(now_), process.client, *request);
+      } else if (const auto* asked = std::get_if<QueueRequest>(&*action)) {
+        queue_.submit(store_time(now_), process.client, *asked);
       } else {
         handle_event(process, std::get<LeadershipEvent>(*action));
       }
@@ -301,7 +322,7 @@ class World {
         take_actions(process);
         return;
       default:
-        store_.set_faults(draw_faults());
+        set_faults(draw_faults());
         return;
     }
   }
@@ -333,7 +354,7 @@ class World {
   /// From here on all is well: everybody runs and may lead.
   void heal() {
     next_fault_ = kEndOfTime;
-    store_.set_faults(mild());
+    set_faults(mild());
     for (Process& process : processes_) {
       process.paused_until = std::min(process.paused_until, now_);
       if (!process.elector) {
@@ -367,6 +388,7 @@ class World {
   Rng chance_;  ///< Of faults and clocks.
   Rng work_;    ///< Of the hosts.
   MemoryStore store_;
+  MemoryQueue queue_;
   std::vector<Process> processes_;
   MemoryStore::ClientId clients_ = 0;
   TokenGate gate_;

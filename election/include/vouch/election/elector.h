@@ -9,6 +9,7 @@
 #include "vouch/detector/time.h"
 #include "vouch/election/elector_config.h"
 #include "vouch/election/leadership.h"
+#include "vouch/election/queue_claim.h"
 #include "vouch/election/row_claim.h"
 #include "vouch/election/store.h"
 #include "vouch/election/tenure.h"
@@ -19,7 +20,7 @@ namespace vouch::election {
 enum class Eligibility : std::uint8_t { kNo, kYes };
 
 /// What the Elector wants done, or tells, in the order in which it comes out.
-using ElectorAction = std::variant<StoreRequest, LeadershipEvent>;
+using ElectorAction = std::variant<StoreRequest, QueueRequest, LeadershipEvent>;
 
 /// For people and programs that look at it.
 struct ElectorStatus {
@@ -37,11 +38,12 @@ struct ElectorStatus {
 /// Order of calls. `start` once. Feed it each reply of the store (`handle_reply`), call
 /// `handle_timeout` at the latest at `next_timeout()`. After each input take actions with
 /// `poll_action()` until it yields nothing, and look at `next_timeout()` again. A StoreRequest is
-/// answered exactly once, at the latest after its timeout. Of LeadershipEvents kElected starts the
-/// work of a leader; after kStop or kLost the host stops it and calls `work_stopped`: before that
-/// this process does not lead again. Before each effect ask `current(now)`: it is empty from the
-/// end of the lease on, by the clock alone, whatever has or has not been called in between. `now`
-/// never goes back; should it, it is clamped.
+/// answered exactly once, at the latest after its timeout. (Of StoreKind::kQueue: QueueRequest,
+/// QueueReply, and notices as they come.) Of LeadershipEvents kElected starts the work of a leader;
+/// after kStop or kLost the host stops it and calls `work_stopped`: before that this process does
+/// not lead again. Before each effect ask `current(now)`: it is empty from the end of the lease on,
+/// by the clock alone, whatever has or has not been called in between. `now` never goes back;
+/// should it, it is clamped.
 ///
 /// Equal (config, seed, inputs) give equal actions.
 /// Not thread-safe: give it one owner.
@@ -72,7 +74,11 @@ class Elector {
   /// led, the lock is released; nothing is written under that token afterwards.
   void work_stopped(Instant now);
 
+  /// Of StoreKind::kRecord; others are dropped.
   void handle_reply(Instant now, const StoreReply& reply);
+  /// Of StoreKind::kQueue; others are dropped.
+  void handle_reply(Instant now, const QueueReply& reply);
+  void handle_notice(Instant now, const QueueNotice& notice);
   void handle_timeout(Instant now);
 
   [[nodiscard]] std::optional<ElectorAction> poll_action();
@@ -89,13 +95,18 @@ class Elector {
  private:
   Elector(const ElectorConfig& config, Instant now, Rng rng);
 
+  /// Asks the claim of whichever kind.
+  template <typename Ask>
+  auto claim(Ask&& ask) const {
+    return std::visit(ask, claim_);
+  }
   Instant enter(Instant now);
   void leave(Instant now);
 
   ElectorConfig config_;
   Tenure tenure_;
-  RowClaim claim_;
-  std::optional<StoreRequest> request_;
+  std::variant<RowClaim, QueueClaim> claim_;
+  std::optional<AnyRequest> request_;
   Instant last_;
   Instant out_until_ = kLongAgo;  ///< Does not stand before.
   bool is_started_ = false;

@@ -10,12 +10,19 @@
 
 namespace vouch::election {
 
+/// What kind of store keeps the lock.
+enum class StoreKind : std::uint8_t {
+  kRecord,  ///< Conditional writes on one record (LockStore): SQLite.
+  kQueue,   ///< A queue of ephemeral places (queue.h). `lease` is the session timeout to ask for.
+};
+
 /// How an Elector goes about it. lint() has every inequality between the times; `validate` refuses
 /// what has an unsafe row.
 struct ElectorConfig {
   std::string name;   ///< Of the lock. In [1, 255] bytes, no control characters.
   std::string owner;  ///< Of this process incarnation, unique: a host name and a random number.
   std::string data;   ///< Published with the lock. At most 4096 bytes.
+  StoreKind store = StoreKind::kRecord;
 
   /// What the record promises: others wait so long, by their own clock, after the last change that
   /// they saw. Whole milliseconds in [20 ms, 1 h].

@@ -32,6 +32,8 @@ enum class EndReason : std::uint8_t {
   kTaken,           ///< Another holds the lock.
   kForced,          ///< Somebody released it by force.
   kRecordGone,      ///< Somebody removed the record.
+  kSessionEnded,    ///< The store ended the session, or somebody removed the place in the queue.
+  kLinkLost,        ///< The store with the session cannot be reached.
   kOwnerNameInUse,  ///< Another process has the same owner name and is alive.
 };
 

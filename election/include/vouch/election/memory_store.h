@@ -42,6 +42,19 @@ struct StoreFaults {
   Duration late_apply_max{};                   ///< So long after the client's timeout at most.
 };
 
+/// What becomes of one request on its way there and back.
+struct FlightPlan {
+  Instant apply_at = kNever;         ///< kNever: it is never applied.
+  Instant reply_at = kNever;         ///< When the client has its answer.
+  std::optional<StoreOutcome> told;  ///< That answer, if it is not what the store says.
+  const char* trouble = "";
+};
+
+/// Draws it. The same number of draws for every request, so that a fault that is added does not
+/// shift the rest.
+[[nodiscard]] FlightPlan plan_flight(Rng& rng, const StoreFaults& faults, Instant now,
+                                     Duration timeout);
+
 /// A store in memory behind a network that delays and loses, in virtual time. Its time is the
 /// simulation's or the test's; no node's clock.
 /// Not thread-safe: give it one owner.

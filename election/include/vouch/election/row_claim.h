@@ -6,24 +6,12 @@
 #include <vector>
 
 #include "vouch/detector/rng.h"
+#include "vouch/election/claim.h"
 #include "vouch/election/elector_config.h"
 #include "vouch/election/store.h"
 #include "vouch/election/tenure.h"
 
 namespace vouch::election {
-
-/// What an Elector counts.
-struct ElectorCounters {
-  std::uint64_t reads = 0;
-  std::uint64_t takes = 0;
-  std::uint64_t heartbeats = 0;
-  std::uint64_t releases = 0;
-  std::uint64_t unavailable = 0;
-  std::uint64_t ambiguous = 0;
-  std::uint64_t adopted = 0;  ///< Own writes without a reply, found by reading.
-  std::uint64_t condition_failed = 0;
-  std::uint64_t replies_dropped = 0;  ///< Of no request that is out.
-};
 
 /// The part of an Elector that speaks to a store with conditional writes: watches the record, takes
 /// it when its holder has not changed it for a lease, renews it, releases it.
@@ -43,7 +31,7 @@ class RowClaim {
   void begin_release(Instant now);
 
   /// The next request, if one is due and none is out.
-  [[nodiscard]] std::optional<StoreRequest> act(Instant now, Tenure& tenure);
+  [[nodiscard]] std::optional<AnyRequest> act(Instant now, Tenure& tenure);
 
   void handle_reply(Instant now, const StoreReply& reply, Tenure& tenure);
 

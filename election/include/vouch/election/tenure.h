@@ -19,6 +19,11 @@ class Tenure {
  public:
   explicit Tenure(const ElectorConfig& config);
 
+  /// What the store really grants, if it is not what the configuration asks for. Not while it
+  /// leads.
+  void set_lease(Duration lease);
+  [[nodiscard]] Duration held_lease() const { return held_lease_; }
+
   /// Leadership begins: the request that was granted was sent at `sent_at`. The grant must not have
   /// run out, and no other may run.
   void grant(Instant now, FencingToken token, Instant sent_at);
@@ -66,6 +71,7 @@ class Tenure {
   void tell_own(Instant now, EventKind kind, EndReason reason);
   [[nodiscard]] Instant valid_until() const { return sent_at_ + held_lease_; }
 
+  ElectorConfig config_;
   Duration lease_;
   Duration held_lease_;
   Duration danger_after_;

@@ -45,11 +45,12 @@ struct WorldReport {
   std::uint64_t crashes = 0;
 };
 
-/// Runs Electors, as they are shipped, on a MemoryStore in virtual time: with clocks that drift,
-/// pauses, crashes, drains, a store that refuses, loses and applies late. After every event it is
-/// checked that at most one candidate may believe that it leads, a paused one included; that each
-/// election has a greater token than all before; that no effect of a leader is stale; and that each
-/// hears of its leadership in the stated order. Equal (options, seed) give an equal run.
+/// Runs Electors, as they are shipped, on a MemoryStore or (config.store) a MemoryQueue in virtual
+/// time: with clocks that drift, pauses, crashes, drains, a store that refuses, loses and applies
+/// late. After every event it is checked that at most one candidate may believe that it leads, a
+/// paused one included; that each election has a greater token than all before; that no effect of a
+/// leader is stale; and that each hears of its leadership in the stated order. Equal (options,
+/// seed) give an equal run.
 [[nodiscard]] WorldReport run_world(const WorldOptions& options, std::uint64_t seed);
 
 }  // namespace vouch::election
