@@ -94,9 +94,9 @@ TEST_F(ElectCommand, RunsTheCommandWithItsTokenAndEndsAsItDoes) {
 }
 
 TEST_F(ElectCommand, KilledItTakesItsCommandAlongAndTheNextRuns) {
-  const auto first = start("a", "600ms", works());
+  const auto first = start("a", "1s", works());
   ASSERT_TRUE(has_worked(1)) << text_of(path("a.err"));
-  const auto second = start("b", "600ms", works());
+  const auto second = start("b", "1s", works());
   ASSERT_TRUE(says("b", "holder_changed"));
   first->send_signal(SIGKILL);
   ASSERT_TRUE(has_worked(2));
@@ -105,9 +105,9 @@ TEST_F(ElectCommand, KilledItTakesItsCommandAlongAndTheNextRuns) {
 }
 
 TEST_F(ElectCommand, StoppedItsCommandIsKilledWhenTheLeaseEnds) {
-  const auto first = start("a", "600ms", works());
+  const auto first = start("a", "1s", works());
   ASSERT_TRUE(has_worked(1));
-  const auto second = start("b", "600ms", works());
+  const auto second = start("b", "1s", works());
   ASSERT_TRUE(says("b", "holder_changed"));
   first->send_signal(SIGSTOP);  // The command itself runs on.
   ASSERT_TRUE(has_worked(2));
@@ -151,16 +151,16 @@ TEST_F(ElectCommand, DrainedItStaysOutUntilItMayStandAgain) {
 }
 
 TEST_F(ElectCommand, TheSameOwnerNameTwiceIsRefused) {
-  const auto first = start("a", "600ms", works());
+  const auto first = start("a", "2s", works());
   ASSERT_TRUE(has_worked(1));
-  std::vector<std::string> again = words("a", "600ms", "true");
+  std::vector<std::string> again = words("a", "2s", "true");
   again[11] = path("again.log");
   expect_one_error(run_program(again),
                    "--owner: another process holds the lock under the name \"a\"");
 }
 
 TEST_F(ElectCommand, LocksAreListedObservedAndReleasedByForce) {
-  const auto first = start("a", "600ms", works());
+  const auto first = start("a", "2s", works());
   ASSERT_TRUE(has_worked(1));
   const Ran alive =
       run_vouch({"lock", "status", "--store", store(), "--name", "job", "--observe", "--json"});

@@ -41,6 +41,20 @@ TEST(Elector, EndsByTheClockWithoutAnyCall) {
   EXPECT_FALSE(elector.current(until));
 }
 
+TEST(Elector, AHeartbeatCountsFromWhenItWasSentHoweverLateItsReplyIs) {
+  Driver driver;
+  driver.set_latency(milliseconds(40));
+  const std::size_t a = driver.start(exact_config());
+  ASSERT_TRUE(driver.run_until([&] { return driver.leads(a); }));
+  for (int i = 0; i < 20; ++i) {
+    driver.run_for(milliseconds(37));
+    const bool is_out = driver.store.next_event() != kNever;
+    const Duration ago = is_out ? milliseconds(200) : Duration{};
+    EXPECT_EQ(driver.nodes[a]->elector->current(driver.now)->valid_until,
+              driver.nodes[a]->wrote_at - ago + milliseconds(1000));
+  }
+}
+
 TEST(Elector, CountsDriftAndGuardAgainstItself) {
   ElectorConfig config = exact_config();
   config.clock_drift_ppm = 1000;
