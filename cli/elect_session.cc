@@ -214,6 +214,9 @@ class ElectSession {
       turn();
     // The lock goes back, unless the store does not answer: then it runs out.
     const bool is_given_back = candidate_->wait_settled(3 * options_.config.request_timeout);
+    candidate_.reset();
+    while (const std::optional<LeadershipEvent> event = mailbox_.take())
+      tell(*event);
     log_.tell("ended", election::boottime_now(), {{"given_back", is_given_back}});
     return outcome_;
   }
@@ -254,7 +257,7 @@ class ElectSession {
     close_candidate();
   }
 
-  void handle_event(const LeadershipEvent& event) {
+  void tell(const LeadershipEvent& event) const {
     ElectJson fields;
     if (event.token != election::FencingToken{}) fields["token"] = event.token.value();
     if (event.valid_until != kLongAgo) {
@@ -263,6 +266,10 @@ class ElectSession {
     if (event.reason != election::EndReason::kNone) fields["reason"] = to_string(event.reason);
     if (event.kind == EventKind::kHolderChanged) fields["holder"] = event.holder;
     log_.tell(to_string(event.kind), event.at, fields);
+  }
+
+  void handle_event(const LeadershipEvent& event) {
+    tell(event);
     switch (event.kind) {
       case EventKind::kElected:
         owes_stopped_ = true;

@@ -126,6 +126,7 @@ TEST_F(ElectCommand, TerminatedItStopsTheCommandFirstAndGivesTheLockBack) {
   first->send_signal(SIGTERM);
   EXPECT_EQ(first->wait_for_exit(), 0);
   EXPECT_EQ(text_of(path("bye")), "bye\n");
+  EXPECT_TRUE(says("a", "lost")) << "told to the end";
   const Ran status = run_vouch({"lock", "status", "--store", store(), "--name", "job", "--json"});
   EXPECT_EQ(status.exit_code, 0) << status.err;
   EXPECT_EQ(Json::parse(status.out)["held"], false);
