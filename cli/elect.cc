@@ -24,11 +24,12 @@ struct ElectArguments {
   bool demo = false;
 };
 
+constexpr std::pair<const char*, int> kWarningSignals[] = {{"", 0},           {"HUP", SIGHUP},
+                                                           {"INT", SIGINT},   {"USR1", SIGUSR1},
+                                                           {"USR2", SIGUSR2}, {"TERM", SIGTERM}};
+
 Result<int> read_signal(const std::string& name) {
-  constexpr std::pair<const char*, int> kSignals[] = {{"", 0},           {"HUP", SIGHUP},
-                                                      {"INT", SIGINT},   {"USR1", SIGUSR1},
-                                                      {"USR2", SIGUSR2}, {"TERM", SIGTERM}};
-  for (const auto& [known, number] : kSignals) {
+  for (const auto& [known, number] : kWarningSignals) {
     if (name == known) return number;
   }
   return Error{

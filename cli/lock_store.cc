@@ -10,6 +10,13 @@
 #endif
 
 namespace vouch::cli {
+namespace {
+
+/// Units of time, in nanoseconds.
+constexpr std::array<std::pair<const char*, double>, 4> kSpanUnits{
+    {{"ms", 1e6}, {"s", 1e9}, {"min", 60e9}, {"h", 3600e9}}};
+
+}  // namespace
 
 Result<std::unique_ptr<election::LockStore>> open_lock_store(const std::string& where,
                                                              StoreUse use) {
@@ -31,13 +38,11 @@ Result<std::unique_ptr<election::LockStore>> open_lock_store(const std::string& 
 }
 
 Result<Duration> read_span(const std::string& option, const std::string& text) {
-  constexpr std::array<std::pair<const char*, double>, 4> kUnits{
-      {{"ms", 1e6}, {"s", 1e9}, {"min", 60e9}, {"h", 3600e9}}};
   double value = 0;
   const char* const end = text.data() + text.size();
   const auto [rest, error] = std::from_chars(text.data(), end, value);
   const std::string unit(rest, end);
-  for (const auto& [name, nanoseconds] : kUnits) {
+  for (const auto& [name, nanoseconds] : kSpanUnits) {
     if (error != std::errc{} || unit != name) continue;
     const double span = value * nanoseconds;
     // Ten days are beyond every option, and well within what a Duration holds.

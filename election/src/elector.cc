@@ -110,8 +110,9 @@ std::optional<ElectorAction> Elector::poll_action() {
   // What happened before what is to be sent: `kLost` stands before the release.
   if (std::optional<LeadershipEvent> event = tenure_.poll_event()) return *std::move(event);
   if (!request_) return std::nullopt;
-  return std::visit([](auto&& request) { return ElectorAction(std::move(request)); },
-                    *std::exchange(request_, std::nullopt));
+  return std::visit(
+      [](auto&& request) { return ElectorAction(std::forward<decltype(request)>(request)); },
+      *std::exchange(request_, std::nullopt));
 }
 
 Instant Elector::next_timeout() const {

@@ -16,6 +16,8 @@ constexpr std::uint32_t kTwinChanges = 2;
 
 constexpr Duration kInstantAfter{1};
 
+constexpr const char* kDigits = "0123456789abcdef";
+
 std::optional<RecordVersion> version_of(const std::optional<LockRecord>& record) {
   return record ? std::optional(record->version) : std::nullopt;
 }
@@ -343,7 +345,6 @@ StoreRequest RowClaim::renew(Instant now) {
 /// A random UUID (RFC 9562, version 4), as Amazon's lock client writes them.
 RecordVersion RowClaim::next_version() {
   const std::array<std::uint64_t, 2> words{rng_.next(), rng_.next()};
-  constexpr const char* kDigits = "0123456789abcdef";
   std::string text;
   text.reserve(36);
   for (unsigned i = 0; i < 32; ++i) {

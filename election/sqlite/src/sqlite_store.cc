@@ -22,6 +22,19 @@ constexpr const char* kTables =
     "CREATE TABLE IF NOT EXISTS vouch_values(key TEXT PRIMARY KEY NOT NULL, value TEXT NOT NULL) "
     "STRICT;";
 
+/// Foreign hands may have written anything: no lease counts for more, and none for less than
+/// nothing.
+constexpr std::int64_t kLeaseMsMax = std::int64_t{365} * 24 * 3'600'000;
+
+/// Tries, ten milliseconds apart, to change a new file's journal while others do the same.
+constexpr int kJournalTries = 200;
+
+/// NFS, SMB, CIFS, SMB2, AFS, 9P, Ceph, Lustre, GFS2 and OCFS2, as linux/magic.h and their sources
+/// number them.
+constexpr std::array<unsigned long, 10> kNetworkFileSystems{
+    0x6969,     0x517b,     0xff534d42, 0xfe534d42, 0x5346414f,
+    0x01021997, 0x00c36400, 0x0bd00bd0, 0x01161970, 0x7461636f};
+
 /// The statements, in the order of their texts.
 enum Sql : std::size_t {
   kRead,
@@ -69,10 +82,8 @@ std::string text_at(sqlite3_stmt* statement, int column) {
 }
 
 LockRecord record_at(sqlite3_stmt* statement) {
-  // Foreign hands may have written anything: no lease is longer than a year, none is negative.
-  constexpr std::int64_t kLongest = std::int64_t{365} * 24 * 3'600'000;
   const std::int64_t lease =
-      std::clamp<std::int64_t>(sqlite3_column_int64(statement, 3), 0, kLongest);
+      std::clamp<std::int64_t>(sqlite3_column_int64(statement, 3), 0, kLeaseMsMax);
   return {.name = text_at(statement, 0),
           .owner = text_at(statement, 1),
           .version = {text_at(statement, 2)},
@@ -183,9 +194,8 @@ class SqliteStore::Impl {
   /// The mode is kept in the file. The change of a new file is refused while another process does
   /// the same, without the patience of busy_timeout.
   [[nodiscard]] Status use_write_ahead_log() {
-    constexpr int kTries = 200;
     std::string mode;
-    for (int i = 0; i < kTries && mode != "wal"; ++i) {
+    for (int i = 0; i < kJournalTries && mode != "wal"; ++i) {
       sqlite3_stmt* statement = nullptr;
       int step = sqlite3_prepare_v2(database_, "PRAGMA journal_mode=WAL", -1, &statement, nullptr);
       if (step == SQLITE_OK) step = sqlite3_step(statement);
@@ -364,12 +374,8 @@ Result<std::optional<std::string>> SqliteStore::fenced_get(const std::string& ke
 }
 
 bool is_network_file_system(unsigned long type) {
-  // NFS, SMB, CIFS, SMB2, AFS, 9P, Ceph, Lustre, GFS2 and OCFS2, as linux/magic.h and their sources
-  // number them.
-  constexpr std::array<unsigned long, 10> kNetwork{0x6969,     0x517b,     0xff534d42, 0xfe534d42,
-                                                   0x5346414f, 0x01021997, 0x00c36400, 0x0bd00bd0,
-                                                   0x01161970, 0x7461636f};
-  return std::find(kNetwork.begin(), kNetwork.end(), type & 0xffffffffUL) != kNetwork.end();
+  return std::find(kNetworkFileSystems.begin(), kNetworkFileSystems.end(), type & 0xffffffffUL) !=
+         kNetworkFileSystems.end();
 }
 
 }  // namespace vouch::election
