@@ -48,8 +48,8 @@ class AdaptiveMargin : public OnSchedule<AdaptiveMargin> {
         per_interval_(32.0F / static_cast<float>(config.heartbeat_interval.count())),
         least_margin_(static_cast<float>(config.safety_margin.count())) {}
 
-  void restart(Instant now, Seq seq) {
-    anchor_ = offset_of(now, seq);
+  void restart(std::int64_t offset) {
+    anchor_ = offset;
     smoothed_ = newest_ = 0;
     jitter_ = kJitterAtStart;
     usual_ = rough_log2(1 + kJitterAtStart);
@@ -57,8 +57,8 @@ class AdaptiveMargin : public OnSchedule<AdaptiveMargin> {
     set_margin(usual_);
   }
 
-  void sample(Instant now, Seq seq) {
-    const std::int64_t offset = wrapping_subtract(offset_of(now, seq), anchor_);
+  void sample(std::int64_t absolute) {
+    const std::int64_t offset = wrapping_subtract(absolute, anchor_);
     const float step = std::fabs(static_cast<float>(offset - newest_)) * per_interval_;
     const float jitter = std::min(step, kJitterMax);
 
@@ -76,8 +76,8 @@ class AdaptiveMargin : public OnSchedule<AdaptiveMargin> {
     set_margin(usual_ + kappa * (rough_log2(1 + jitter_) - usual_));
   }
 
-  [[nodiscard]] std::int64_t expected(std::uint64_t seq) const {
-    return wrapping_add(wrapping_add(intervals(seq), anchor_), std::max(newest_, smoothed_));
+  [[nodiscard]] std::int64_t expected() const {
+    return wrapping_add(anchor_, std::max(newest_, smoothed_));
   }
   [[nodiscard]] std::int64_t margin() const { return margin_; }
 
