@@ -120,7 +120,8 @@ struct Unavailability {
 };
 
 /// Needless elections per year that the data cannot exclude. Simulated time says no more than the
-/// recordings that it is made of: it counts as at most `reach.observed`.
+/// recordings that it is made of: it counts as at most `reach.observed`, and the elections in it in
+/// the same proportion.
 [[nodiscard]] double needless_bound(const GroupFigures& figures, const Reach& reach);
 [[nodiscard]] double needless_rate(const Candidate& candidate);
 [[nodiscard]] double needless_bound(const Candidate& candidate, const Reach& reach);
@@ -168,6 +169,7 @@ class Search {
   Stage stage_ = Stage::kReplay;
   std::vector<Trial> trials_;
   std::vector<LinkFigures> links_;  ///< By heartbeat, kind, margin.
+  std::uint32_t thinned_ = 1;  ///< Only one of so many trials is made: the goal is out of reach.
   Tuning tuning_;
 };
 
