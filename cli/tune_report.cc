@@ -318,6 +318,28 @@ std::vector<Extrapolation> extrapolate(const TuneReport& report, const tune::Poi
   return result;
 }
 
+namespace {
+
+/// The data neither breaks the goal nor can it show that it is met.
+std::string not_shown_text(const TuneReport& report, double rate, double bound) {
+  const Candidate& chosen = report.tuning.candidates[report.tuning.recommended];
+  const double goal = report.settings.search.needless_per_year;
+  const double needed_s = std::min(3 / std::max(goal, 1e-9) * tune::kSecondsPerYear, 9e9);
+  return "needless elections: " + (rate > 0 ? rate_text(rate) + " a year were" : "none was") +
+         " seen in " + time_text(chosen.independent.observed) + " and " +
+         time_text(chosen.common.observed) + " of simulated group time, but " +
+         time_text(report.reach.observed) + " of link time cannot show " + rate_text(goal) +
+         " a year: NOT SHOWN. It excludes no rate below " + rate_text(bound) + " a year (" +
+         (rate > 0 ? "Poisson bound" : "rule of three") + "), " +
+         short_text(bound / std::max(goal, 1e-9), 3) + " times the goal; " +
+         (goal > 0 ? "to show it takes " +
+                         time_text(Duration(static_cast<std::int64_t>(needed_s * 1e9))) +
+                         " of link time without one"
+                   : "zero can never be shown");
+}
+
+}  // namespace
+
 std::vector<std::string> verdicts_of(const TuneReport& report) {
   const tune::SearchOptions& goal = report.settings.search;
   const Candidate& chosen = report.tuning.candidates[report.tuning.recommended];
@@ -341,7 +363,6 @@ std::vector<std::string> verdicts_of(const TuneReport& report) {
   const double rate = needless_rate(chosen);
   const double bound = needless_bound(chosen, report.reach);
   const std::string wanted = rate_text(goal.needless_per_year) + " a year";
-  const Duration of_own = chosen.independent.observed;
   if (bound <= goal.needless_per_year) {
     lines.push_back("needless elections: at most " + rate_text(bound) +
                     " a year with 95 % confidence, the goal is " + wanted + ": shown");
@@ -350,18 +371,7 @@ std::vector<std::string> verdicts_of(const TuneReport& report) {
                     wanted + ": MISSED by a factor of " +
                     short_text(rate / std::max(goal.needless_per_year, 1e-9), 3));
   } else {
-    lines.push_back(
-        "needless elections: none was seen in " + time_text(of_own) + " and " +
-        time_text(chosen.common.observed) + " of simulated group time, but " +
-        time_text(report.reach.observed) + " of link time cannot show " + wanted +
-        ": NOT SHOWN. It excludes no rate below " + rate_text(bound) + " a year (rule of three), " +
-        short_text(bound / std::max(goal.needless_per_year, 1e-9), 3) + " times the goal; " +
-        (goal.needless_per_year > 0
-             ? "to show it takes " +
-                   time_text(Duration(static_cast<std::int64_t>(
-                       std::min(3 / goal.needless_per_year * tune::kSecondsPerYear, 9e9) * 1e9))) +
-                   " of link time without one"
-             : "zero can never be shown"));
+    lines.push_back(not_shown_text(report, rate, bound));
   }
   return lines;
 }

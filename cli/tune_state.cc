@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <cmath>
 #include <nlohmann/json.hpp>
 
@@ -32,22 +33,27 @@ Json json_of(const TuneSettings& settings) {
 
 TuneSettings tune_settings_of(const Json& json) {
   TuneSettings settings;
-  const auto time = [&](const char* name) { return Duration(json.at(name).get<std::int64_t>()); };
-  json.at("traces").get_to(settings.traces);
-  json.at("replicas").get_to(settings.replicas);
-  const auto profile = profile_named(json.at("profile").get<std::string>());
-  if (!profile) throw std::invalid_argument("profile is none");
+  const auto time = [&](const char* name) {
+    return Duration(state_number<std::int64_t>(json, name, 0, kDetectorDurationMax.count()));
+  };
+  const auto rate = [&](const char* name) { return state_field<double>(json, name, "a number"); };
+  settings.traces = state_field<std::vector<std::string>>(json, "traces", "a list of files");
+  settings.replicas = state_number<std::size_t>(json, "replicas", 1);
+  const auto name = state_field<std::string>(json, "profile", "a text");
+  const auto profile = profile_named(name);
+  const Json given = name;
+  if (!profile) bad_state_field("profile", "one of lan, multi-az, wan", &given);
   settings.profile = *profile;
   settings.search.failover = time("failover_ns");
-  json.at("needless_per_year").get_to(settings.search.needless_per_year);
-  json.at("crashes_per_year").get_to(settings.search.crashes_per_year);
+  settings.search.needless_per_year = rate("needless_per_year");
+  settings.search.crashes_per_year = rate("crashes_per_year");
   settings.search.election_cost = time("election_cost_ns");
-  json.at("effort").get_to(settings.search.effort);
+  settings.search.effort = state_number<std::uint32_t>(json, "effort", 1);
   settings.round_trip = time("round_trip_ns");
   settings.interval = time("interval_ns");
   settings.gap = time("gap_ns");
-  json.at("seed").get_to(settings.seed);
-  json.at("validate").get_to(settings.validate);
+  settings.seed = state_number<std::uint64_t>(json, "seed", 0);
+  settings.validate = state_field<bool>(json, "validate", "true or false");
   return settings;
 }
 
@@ -57,6 +63,11 @@ Json json_of(const tune::TrialOutcome& o) {
 }
 
 tune::TrialOutcome outcome_of(const Json& row) {
+  constexpr std::size_t numbers = 8;
+  if (!row.is_array() || row.size() != numbers ||
+      !std::all_of(row.begin(), row.end(), [](const Json& n) { return n.is_number_integer(); })) {
+    bad_state_field("outcomes", "lists of 8 whole numbers", &row);
+  }
   const auto at = [&](std::size_t i) { return row.at(i).get<std::int64_t>(); };
   return {at(0), at(1), at(2), at(3), at(4), at(5), at(6), at(7)};
 }
@@ -108,9 +119,9 @@ Status write_tune_state(const std::string& path, const TuneState& state) {
 Result<TuneState> read_tune_state(const std::string& path) {
   return state_from_file<TuneState>(path, kTuneState, [](const Json& document) {
     TuneState state;
-    state.settings = tune_settings_of(document.at("settings"));
-    document.at("fingerprint").get_to(state.fingerprint);
-    for (const Json& row : document.at("outcomes"))
+    state.settings = tune_settings_of(state_field<Json>(document, "settings", "an object"));
+    state.fingerprint = state_number<std::uint64_t>(document, "fingerprint", 0);
+    for (const Json& row : state_field<std::vector<Json>>(document, "outcomes", "a list"))
       state.outcomes.push_back(outcome_of(row));
     return state;
   });

@@ -114,7 +114,9 @@ TEST_F(TuneCommandTest, BadInputIsOneError) {
   expect_error("--trace none.csv --failover 500ms", "none.csv");
   expect_error("--resume none.json", "--resume: cannot read none.json");
   std::ofstream(path("state")) << "{\"vouch_tune_state\": 1}";
-  expect_error("--resume state", "is no saved search");
+  expect_error("--resume state", "is no saved search: version: must be a text, is missing");
+  std::ofstream(path("state")) << "{\"vouch_tune_state\": 1,";
+  expect_error("--resume state", "is no saved search: it is no JSON, from byte 24 on");
 }
 
 }  // namespace
