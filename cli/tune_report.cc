@@ -204,7 +204,9 @@ void print_sensitivity(const TuneReport& report, std::ostream& out) {
   }
   table.print(out);
   out << "steps that the linter warns of are left out; vouch tune --explain KNOB tells what each "
-         "does\n";
+         "does\n"
+         "consent_hold is not felt where one node fails at a time, as here; it counts when the "
+         "candidate fails too\n";
 }
 
 void print_unavailability(const TuneReport& report, std::ostream& out) {
@@ -291,7 +293,10 @@ std::string rate_text(double per_year) {
 std::string detector_text(const DetectorConfig& config) {
   const DetectorKnob knob = knob_of(config.kind);
   return std::string(to_string(config.kind)) + " " + short_text(knob_setting(config), 6) +
-         (knob.is_duration ? " ms" : "");
+         (knob.is_duration ? " ms" : "") +
+         (config.agility == DetectorConfig{}.agility
+              ? ""
+              : ", agility " + short_text(config.agility, 3));
 }
 
 std::vector<Extrapolation> extrapolate(const TuneReport& report, const tune::Point& point) {

@@ -87,6 +87,7 @@ Json detector_json(const DetectorConfig& config) {
     json[knob.field] = knob_setting(config);
   }
   const DetectorConfig usual;
+  if (config.agility != usual.agility) json["agility"] = config.agility;
   if (config.window_size != usual.window_size) json["window_size"] = config.window_size;
   if (config.kind == DetectorKind::kPhiAccrual || config.kind == DetectorKind::kPhiLogistic) {
     json["stddev_min_ms"] = milliseconds_in(config.stddev_min);

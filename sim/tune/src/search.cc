@@ -298,7 +298,7 @@ void Search::begin_screen() {
             {place(heartbeat), place(kind), 0, place(lease), kUsualConfirmation, kUsualProgress});
         if (!point) continue;
         const auto order = [&](const Point& each) {
-          const bool is_other = space.kinds()[each.kind] != kRecommendedDetector;
+          const bool is_other = space.kinds()[each.kind].kind != kRecommendedDetector;
           return std::tuple(is_late(each), link_of(each)->mistakes, is_other);
         };
         if (!best || order(*point) < order(*best)) best = point;
