@@ -63,10 +63,10 @@ void print_kinds(const TuneReport& report, std::ostream& out) {
     const LinkFigures& link = each.link;
     const DetectorConfig config =
         space.detector(each.point, space.heartbeats()[each.point.heartbeat]);
-    table.add_row({detector_text(config), std::to_string(link.mistakes),
-                   rate_and_bound(tune::rate_per_year(link.mistakes, link.observed),
-                                  tune::rate_bound_per_year(link.mistakes, link.observed)),
-                   time_text(link.detection_median), time_text(link.detection_p99)});
+    table.add_row(
+        {detector_text(config), std::to_string(link.mistakes),
+         rate_and_bound(tune::rate_per_year(link.mistakes, link.observed), mistake_bound(link)),
+         time_text(link.detection_median), time_text(link.detection_p99)});
   }
   table.print(out);
   out << "T_D is the detection time; a kind without a setting that the linter accepts is left "

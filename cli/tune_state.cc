@@ -13,7 +13,7 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-constexpr StateKind kTuneState = {"vouch_tune_state", 1, "search", "trials"};
+constexpr StateKind kTuneState = {"vouch_tune_state", 2, "search", "trials"};
 
 Json json_of(const TuneSettings& settings) {
   return {{"traces", settings.traces},
@@ -58,18 +58,18 @@ TuneSettings tune_settings_of(const Json& json) {
 }
 
 Json json_of(const tune::TrialOutcome& o) {
-  return {o.observed, o.mistakes,  o.elections, o.unavailable,
-          o.time,     o.time_high, o.time_max,  o.phases};
+  return {o.observed,  o.mistakes, o.elections, o.unavailable, o.time,
+          o.time_high, o.time_max, o.phases,    o.dispersion};
 }
 
 tune::TrialOutcome outcome_of(const Json& row) {
-  constexpr std::size_t numbers = 8;
+  constexpr std::size_t numbers = 9;
   if (!row.is_array() || row.size() != numbers ||
       !std::all_of(row.begin(), row.end(), [](const Json& n) { return n.is_number_integer(); })) {
-    bad_state_field("outcomes", "lists of 8 whole numbers", &row);
+    bad_state_field("outcomes", "lists of 9 whole numbers", &row);
   }
   const auto at = [&](std::size_t i) { return row.at(i).get<std::int64_t>(); };
-  return {at(0), at(1), at(2), at(3), at(4), at(5), at(6), at(7)};
+  return {at(0), at(1), at(2), at(3), at(4), at(5), at(6), at(7), at(8)};
 }
 
 /// Files take whole ones only; a Space makes no others.

@@ -81,9 +81,14 @@ void LinkFigures::add(const TrialOutcome& outcome) {
   const std::int64_t phases = std::max<std::int64_t>(outcome.phases, 1);
   mistakes += static_cast<std::uint64_t>((outcome.mistakes + phases - 1) / phases);
   observed += Duration(outcome.observed / phases);
+  dispersion = std::max(dispersion, static_cast<double>(outcome.dispersion) / 1000);
   detection_median = std::max(detection_median, Duration(outcome.time));
   detection_p99 = std::max(detection_p99, Duration(outcome.time_high));
   detection_max = std::max(detection_max, Duration(outcome.time_max));
+}
+
+double mistake_bound(const LinkFigures& link) {
+  return rate_bound_per_year(link.mistakes, link.observed, link.dispersion);
 }
 
 void GroupFigures::add(const TrialOutcome& outcome) {
@@ -95,7 +100,8 @@ void GroupFigures::add(const TrialOutcome& outcome) {
 
 double Validation::promised() const {
   if (first.observed <= Duration::zero()) return 0;
-  return count_bound(first.mistakes) * seconds_of(second.observed) / seconds_of(first.observed);
+  return count_bound(first.mistakes, first.dispersion) * seconds_of(second.observed) /
+         seconds_of(first.observed);
 }
 
 Reach reach_of(const std::vector<Recording>& recordings) {

@@ -18,14 +18,18 @@ namespace vouch::tune {
 
 /// How one detector did on single links, all recordings together.
 struct LinkFigures {
-  std::uint64_t mistakes = 0;   ///< Of one pass over the recordings, rounded up.
-  Duration observed{};          ///< By one pass.
-  Duration detection_median{};  ///< Of the worst recording, as the next two.
+  std::uint64_t mistakes = 0;  ///< Of one pass over the recordings, rounded up.
+  Duration observed{};         ///< By one pass.
+  double dispersion = 1;       ///< Of the mistakes; of the worst recording, as all below.
+  Duration detection_median{};
   Duration detection_p99{};
   Duration detection_max{};
 
   void add(const TrialOutcome& outcome);
 };
+
+/// Mistakes of one link per year that the data cannot exclude.
+[[nodiscard]] double mistake_bound(const LinkFigures& link);
 
 /// How the group did while no node failed.
 struct GroupFigures {
