@@ -13,7 +13,7 @@ describe_step() {
     package) echo "the installed package works with CMake and pkg-config (release runs this too)" ;;
     release) echo "the program, benchmarks and examples, optimised by g++, warnings are errors, all tests, those of the installed package too" ;;
     atlas) echo "every graph of three and four replicas, one class in 20 of five, random transitions, 20 simulated hours of a swarm" ;;
-    asan) echo "the tests under AddressSanitizer and UndefinedBehaviorSanitizer with clang++, warnings are errors: one seed in $asan_sample, not the slow ones, nor those of the source or in a browser (release runs all)" ;;
+    asan) echo "the tests under AddressSanitizer and UndefinedBehaviorSanitizer with clang++, warnings are errors: one seed in $asan_sample, not the slow ones, nor those in a browser (release runs all)" ;;
     tsan) echo "the tests labelled threads under ThreadSanitizer" ;;
     determinism) echo "equal inputs give equal bytes: g++ optimised, clang++ Debug" ;;
     determinism_all) echo "the same with g++ Debug and clang++ optimised beside them (slow, not part of the whole check)" ;;
@@ -45,7 +45,7 @@ step_release() {
 
 step_headers() {
   configure release # what they stand for is built there
-  cmake --build --preset release --target all_verify_interface_header_sets
+  cmake --build --preset release --target vouch_headers
 }
 
 step_package() {
@@ -66,7 +66,7 @@ step_atlas() {
 step_asan() {
   configure asan
   cmake --build --preset asan
-  VOUCH_SAMPLE=$asan_sample ctest --preset asan -LE 'source|browser'
+  VOUCH_SAMPLE=$asan_sample ctest --preset asan -LE browser
 }
 
 step_tsan() {
@@ -170,7 +170,7 @@ run_clang_tidy() {
   everything+=" $options"
   export tidy cache everything options
   sed -n 's/^ *"file": "\(.*\)",\{0,1\}$/\1/p' build/tidy/compile_commands.json |
-    grep -v verify_interface_header_sets | grep -E "$units" | sort -u |
+    grep -v _headers.dir | grep -E "$units" | sort -u |
     xargs -d '\n' -r -n 1 -P "$(nproc)" bash -euo pipefail -c '
       members=$(sed -n "s/^#include \"\(.*\)\"\$/\1/p" "$0" | grep "\.cc\$" || true)
       passed=$cache/$(cat "$0" ${members} - <<<"$everything" | sha256sum | cut -d " " -f 1)

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "tests/rules/rule_runs.h"
+#include "tests/support/sample.h"
 #include "vouch/sim/transitions.h"
 
 namespace vouch::testing {
@@ -57,11 +58,11 @@ TEST(DigestRules, ASampleOfTheGraphsOfFour) {
   sim::AtlasOptions options = atlas_options(4);
   options.graph_for = 6s;
   options.heal_for = 4s;
-  expect_clean(atlas(4, 7, options), 4);
+  expect_clean(atlas(4, 7 * sample_step(), options), 4);
 }
 
 TEST(DigestRules, ASampleOfTheGraphsOfFive) {
-  expect_clean(atlas(5, 600, atlas_options(5)), 5);
+  expect_clean(atlas(5, 600 * sample_step(), atlas_options(5)), 5);
 }
 
 TEST(DigestRules, S1_NoCampaignWhileTheQuorumLeaseRuns) {

@@ -31,9 +31,11 @@ TEST(Rule, L1_ALeaderWithItsMajorityIsNeverDisturbed) {
     EXPECT_EQ(summary.kept, 28U);
     EXPECT_EQ(summary.deposed, 0U) << "seed " << seed;
   }
-  const sim::AtlasSummary summary = atlas_of(4);
-  EXPECT_EQ(summary.kept, 640U);
-  EXPECT_EQ(summary.deposed, 0U);
+  if (sampled(2) == 2) {  // Not where only a sample is asked for: it is all of them or none.
+    const sim::AtlasSummary summary = atlas_of(4);
+    EXPECT_EQ(summary.kept, 640U);
+    EXPECT_EQ(summary.deposed, 0U);
+  }
   // And in five: one follower after the other loses the leader, in one direction and in both.
   for (int direction = 0; direction < 3; ++direction) {
     sim::Plan plan = plan_of(5, 20s, 5s);

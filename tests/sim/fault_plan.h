@@ -5,13 +5,14 @@
 #include <string_view>
 #include <vector>
 
+#include "tests/support/sample.h"
 #include "vouch/sim/policies.h"
 #include "vouch/sim/run.h"
 
 namespace vouch::sim {
 
 /// Seeds over which a known outcome of an opponent must hold.
-inline constexpr std::uint64_t kSeeds = 20;
+inline const std::uint64_t kSeeds = 5 * testing::sampled(4);
 
 /// The form of the faults that were measured on real clusters: n0 leads, the fault comes after five
 /// seconds, lasts for thirty, heals, and eight more seconds count.

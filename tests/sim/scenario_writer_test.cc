@@ -55,7 +55,7 @@ TEST(ScenarioWriter, KeepsEveryShippedScenario) {
 }
 
 TEST(ScenarioWriter, KeepsWhatASwarmDraws) {
-  for (std::uint64_t seed = 1; seed <= 40; ++seed) {
+  for (std::uint64_t seed = 1; seed <= 5 * testing::sampled(8); ++seed) {
     SCOPED_TRACE(seed);
     const sim::SwarmCase swarm = sim::draw_case(seed);
     Scenario scenario;
