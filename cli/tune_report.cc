@@ -205,7 +205,7 @@ void print_sensitivity(const TuneReport& report, std::ostream& out) {
   table.print(out);
   out << "steps that the linter warns of are left out; vouch tune --explain KNOB tells what each "
          "does\n"
-         "consent_hold is not felt where one node fails at a time, as here; it counts when the "
+         "consent_hold is hardly felt where one node fails at a time, as here; it counts when the "
          "candidate fails too\n";
 }
 

@@ -24,7 +24,7 @@ std::vector<KnobText> main_texts() {
        "Failovers are faster. Outages that were sat out before now cost an election."},
       {"consent_hold",
        "The confirmation window: for how long a peer that agreed to an election binds itself to "
-       "the one who asked. Where one node fails at a time it is not felt: who gets its consents "
+       "the one who asked. Where one node fails at a time it is hardly felt: who gets its consents "
        "campaigns within a round trip, and what is measured to take longer lengthens it by itself.",
        "A candidate has more time to collect consents and to campaign on slow or lossy links. A "
        "candidate that dies in between holds the others up for longer. At most half a lease.",

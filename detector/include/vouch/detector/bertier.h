@@ -28,7 +28,7 @@ class Bertier : public OnSchedule<Bertier> {
   explicit Bertier(const DetectorConfig& config)
       : OnSchedule(config.heartbeat_interval),
         weight_(static_cast<float>(config.deviation_weight)),
-        window_(static_cast<std::uint16_t>(config.window_size), 64 * config.heartbeat_interval) {}
+        window_(static_cast<std::uint16_t>(config.window_size), 1024 * config.heartbeat_interval) {}
 
   void restart(std::int64_t offset) {
     window_.restart(offset);
@@ -49,13 +49,14 @@ class Bertier : public OnSchedule<Bertier> {
 
   [[nodiscard]] std::int64_t expected() const { return window_.mean(); }
 
-  /// No error exceeds the span of the window, which is below 2^50 ns: sums stay inside 64 bits.
+  /// An absurd error must not leave the range of a day by much: sums stay inside 64 bits.
   [[nodiscard]] std::int64_t margin() const {
-    return static_cast<std::int64_t>(std::max(delay_ + weight_ * deviation_, 0.0F));
+    return static_cast<std::int64_t>(std::clamp(delay_ + weight_ * deviation_, 0.0F, kMarginMax));
   }
 
  private:
   static constexpr float kGain = 0.1F;
+  static constexpr float kMarginMax = 1e17F;
 
   /// As sums of two products: each waits for what is kept in memory only half as long as in the
   /// increments above, which are the same.
