@@ -28,7 +28,7 @@ class Bertier : public OnSchedule<Bertier> {
   explicit Bertier(const DetectorConfig& config)
       : OnSchedule(config.heartbeat_interval),
         weight_(static_cast<float>(config.deviation_weight)),
-        window_(static_cast<std::uint16_t>(config.window_size), 1024 * config.heartbeat_interval) {}
+        window_(static_cast<std::uint16_t>(config.window_size), 128 * config.heartbeat_interval) {}
 
   void restart(std::int64_t offset) {
     window_.restart(offset);
