@@ -21,7 +21,8 @@ namespace vouch {
 ///     deviation_weight
 ///
 /// Modification: `var` begins at a quarter of the interval instead of zero, or the first late
-/// heartbeat would be a mistake. The margin is never below zero.
+/// heartbeat would be a mistake. The margin is never below zero. An offset more than some 128
+/// intervals from the mean, which a huge margin lets pass as a sample, begins everything anew.
 class Bertier : public OnSchedule<Bertier> {
  public:
   /// `config` has been validated. Allocates the window.
