@@ -6,6 +6,7 @@
 #include "command.h"
 #include "demo.h"
 #include "diagnose.h"
+#include "elect.h"
 #include "evaluate.h"
 #include "explain.h"
 #include "lint.h"
@@ -26,7 +27,8 @@ constexpr std::array kCommands = {
     RegisterCommand{register_tune},     RegisterCommand{register_atlas},
     RegisterCommand{register_swarm},    RegisterCommand{register_explain},
     RegisterCommand{register_replay},   RegisterCommand{register_lint},
-    RegisterCommand{register_diagnose}, RegisterCommand{register_version},
+    RegisterCommand{register_diagnose}, RegisterCommand{register_elect},
+    RegisterCommand{register_lock},     RegisterCommand{register_version},
 };
 
 int run(int argc, char** argv) {

@@ -31,7 +31,9 @@ bool is_core(const SourceFile& file) {
 }
 
 bool must_be_deterministic(const SourceFile& file) {
-  const bool below = file.is_below("sim") || file.is_below("probe/host");
+  const bool below = file.is_below("sim") || file.is_below("probe/host") ||
+                     file.is_below("election/include") || file.is_below("election/src") ||
+                     file.is_below("election/sim");
   return below && file.is_cpp();
 }
 

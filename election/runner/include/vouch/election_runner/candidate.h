@@ -1,0 +1,61 @@
+#pragma once
+
+#include <memory>
+#include <optional>
+
+#include "vouch/detector/result.h"
+#include "vouch/election/elector.h"
+#include "vouch/election/store.h"
+
+namespace vouch::election {
+
+/// Hears what an election brings, on the Candidate's thread, in order. Must return soon: while it
+/// runs no heartbeat is sent. It may call the Candidate, but not destroy it.
+class CandidateListener {
+ public:
+  virtual void handle_event(const LeadershipEvent& event) = 0;
+  /// A heartbeat got through: the lease runs longer than was told before.
+  virtual void handle_extended(const Leadership& leadership);
+
+ protected:
+  ~CandidateListener() = default;
+};
+
+/// An Elector with a clock, a store and two threads: one keeps its time, the other waits for the
+/// store, so that a store that hangs delays no warning.
+///
+/// Any thread may call any function. Destroying it without `close` leaves the lock to run out.
+class Candidate {
+ public:
+  /// `store` and `listener` (nullptr: nobody listens) must outlive it; the store is called by one
+  /// thread only. An empty `config.owner` becomes a unique one.
+  static Result<std::unique_ptr<Candidate>> create(ElectorConfig config, LockStore& store,
+                                                   CandidateListener* listener);
+  Candidate(const Candidate&) = delete;
+  Candidate& operator=(const Candidate&) = delete;
+  ~Candidate();
+
+  /// As of the Elector.
+  void start();
+  void resign();
+  void set_eligible(Eligibility eligible);
+  void report_progress();
+  void work_stopped();
+  /// Resigns for good. After work_stopped() the lock is given back; `wait_settled` waits for that.
+  void close();
+  /// False if it is not settled after `patience`.
+  [[nodiscard]] bool wait_settled(Duration patience);
+
+  /// Permission to do the work of a leader now. By the clock, whatever the threads are doing.
+  [[nodiscard]] std::optional<Leadership> current() const;
+  [[nodiscard]] ElectorStatus status() const;
+  [[nodiscard]] const ElectorConfig& config() const;
+
+ private:
+  class Impl;
+  explicit Candidate(std::unique_ptr<Impl> impl);
+
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace vouch::election

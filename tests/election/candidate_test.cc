@@ -1,0 +1,164 @@
+// The threads around an Elector: that they deliver, in order, and that a store that hangs delays
+// nothing that must not wait.
+
+#include "vouch/election_runner/candidate.h"
+
+#include <gtest/gtest.h>
+
+#include <condition_variable>
+#include <mutex>
+#include <vector>
+
+#include "tests/support/process.h"
+#include "vouch/election_runner/memory_lock_store.h"
+#include "vouch/election_runner/owner.h"
+
+namespace vouch::election::testing {
+namespace {
+
+using std::chrono::milliseconds;
+using vouch::testing::wait_until;
+
+ElectorConfig config_for(Duration lease) {
+  ElectorConfig config = scaled_to(lease);
+  config.name = "lock";
+  return config;
+}
+
+class Heard final : public CandidateListener {
+ public:
+  void handle_event(const LeadershipEvent& event) override {
+    const std::lock_guard lock(mutex_);
+    events_.push_back(event);
+  }
+  void handle_extended(const Leadership& /*leadership*/) override {
+    const std::lock_guard lock(mutex_);
+    ++extensions_;
+  }
+  [[nodiscard]] std::vector<LeadershipEvent> events() const {
+    const std::lock_guard lock(mutex_);
+    return events_;
+  }
+  [[nodiscard]] bool has(EventKind kind) const {
+    for (const LeadershipEvent& event : events()) {
+      if (event.kind == kind) return true;
+    }
+    return false;
+  }
+  [[nodiscard]] int extensions() const {
+    const std::lock_guard lock(mutex_);
+    return extensions_;
+  }
+
+ private:
+  mutable std::mutex mutex_;
+  std::vector<LeadershipEvent> events_;
+  int extensions_ = 0;
+};
+
+TEST(Candidate, LeadsRenewsAndGivesTheLockBack) {
+  MemoryLockStore store;
+  Heard heard;
+  auto candidate = Candidate::create(config_for(milliseconds(2000)), store, &heard).value();
+  EXPECT_FALSE(candidate->config().owner.empty()) << "made up";
+  EXPECT_FALSE(candidate->current());
+  candidate->start();
+  ASSERT_TRUE(wait_until([&] { return heard.has(EventKind::kElected); }));
+  EXPECT_EQ(candidate->status().role, Role::kLeading);
+  ASSERT_TRUE(wait_until([&] { return heard.extensions() >= 2; }));
+  EXPECT_EQ(candidate->current()->token, FencingToken{1});
+  candidate->close();
+  EXPECT_TRUE(candidate->current()) << "until the work has stopped";
+  candidate->work_stopped();
+  EXPECT_FALSE(candidate->current());
+  EXPECT_TRUE(candidate->wait_settled(std::chrono::minutes(1)));
+  EXPECT_TRUE(store.list()->at(0).is_released);
+}
+
+TEST(Candidate, TheNextLeadsWhenTheFirstGivesUp) {
+  MemoryLockStore store;
+  Heard heard_a;
+  Heard heard_b;
+  auto a = Candidate::create(config_for(milliseconds(5000)), store, &heard_a).value();
+  auto b = Candidate::create(config_for(milliseconds(5000)), store, &heard_b).value();
+  a->start();
+  ASSERT_TRUE(wait_until([&] { return heard_a.has(EventKind::kElected); }));
+  b->start();
+  ASSERT_TRUE(wait_until([&] { return heard_b.has(EventKind::kHolderChanged); }));
+  EXPECT_EQ(heard_b.events()[0].holder, a->config().owner);
+  a->resign();
+  ASSERT_TRUE(wait_until([&] { return heard_a.has(EventKind::kStop); }));
+  a->work_stopped();
+  ASSERT_TRUE(wait_until([&] { return heard_b.has(EventKind::kElected); }));
+  EXPECT_EQ(b->current()->token, FencingToken{2});
+}
+
+/// Answers until it is told to hang, and then not before it is told to go on.
+class HangingStore final : public LockStore {
+ public:
+  StoreReply apply(const StoreRequest& request) override {
+    std::unique_lock lock(mutex_);
+    changed_.wait(lock, [&] { return !hangs_; });
+    return table_.apply(request);
+  }
+  Result<std::vector<LockRecord>> list() override { return table_.list(); }
+  StoreOutcome force_release(const std::string& name) override {
+    return table_.force_release(name);
+  }
+  StoreOutcome fenced_put(const std::string& name, FencingToken token, const std::string& key,
+                          const std::string& value) override {
+    return table_.fenced_put(name, token, key, value);
+  }
+  Result<std::optional<std::string>> fenced_get(const std::string& key) override {
+    return table_.fenced_get(key);
+  }
+  void hang(bool hangs) {
+    const std::lock_guard lock(mutex_);
+    hangs_ = hangs;
+    changed_.notify_all();
+  }
+
+ private:
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  bool hangs_ = false;
+  LockTable table_;
+};
+
+TEST(Candidate, AStoreThatHangsDelaysNoWarning) {
+  HangingStore store;
+  Heard heard;
+  auto candidate = Candidate::create(config_for(milliseconds(400)), store, &heard).value();
+  candidate->start();
+  ASSERT_TRUE(wait_until([&] { return heard.has(EventKind::kElected); }));
+  store.hang(true);
+  ASSERT_TRUE(wait_until([&] { return heard.has(EventKind::kLost); }));
+  EXPECT_FALSE(candidate->current());
+  std::vector<EventKind> kinds;
+  for (const LeadershipEvent& event : heard.events())
+    kinds.push_back(event.kind);
+  EXPECT_EQ(kinds, (std::vector{EventKind::kElected, EventKind::kDanger, EventKind::kStop,
+                                EventKind::kLost}));
+  candidate->work_stopped();
+  store.hang(false);
+  ASSERT_TRUE(wait_until([&] { return candidate->current().has_value(); }));
+  EXPECT_EQ(candidate->current()->token, FencingToken{2});
+}
+
+TEST(Candidate, ABadConfigurationIsRefused) {
+  MemoryLockStore store;
+  ElectorConfig config = config_for(milliseconds(400));
+  config.heartbeat_interval = milliseconds(300);
+  const auto made = Candidate::create(config, store, nullptr);
+  ASSERT_FALSE(made);
+  EXPECT_EQ(made.error().code, Errc::kBadConfig);
+}
+
+TEST(Candidate, OwnersAreUnique) {
+  EXPECT_NE(unique_owner(), unique_owner());
+  EXPECT_LE(unique_owner().size(), kNameMax);
+  EXPECT_GE(unique_owner().size(), 16U);
+}
+
+}  // namespace
+}  // namespace vouch::election::testing

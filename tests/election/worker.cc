@@ -1,0 +1,171 @@
+// A process that stands for election, for the tests that kill, stop and multiply processes. It says
+// what it does in a log that several may append to, one write per line, with the time by
+// CLOCK_BOOTTIME, which all processes of a machine share.
+//
+//   lead STORE LEASE_MS REFRESH_MS LOG EFFECTS     leads and works until it is killed
+//   cycles STORE COUNTER LOG N                     N times: take, add one to COUNTER, release
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <cstdlib>
+#include <fstream>
+#include <string>
+#include <thread>
+#include <utility>
+
+#include "vouch/election_runner/candidate.h"
+#include "vouch/election_runner/clock.h"
+#include "vouch/election_sqlite/sqlite_store.h"
+
+namespace vouch::election::testing {
+namespace {
+
+using std::chrono::milliseconds;
+
+std::string stamp() {
+  return std::to_string(boottime_now().time_since_epoch().count());
+}
+
+/// Lines appended as they are: what was written survives kill -9.
+class LineLog {
+ public:
+  explicit LineLog(const char* path)
+      : descriptor_(::open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600)) {}
+  LineLog(const LineLog&) = delete;
+  LineLog& operator=(const LineLog&) = delete;
+  ~LineLog() { ::close(descriptor_); }
+  void write(const std::string& line) const {
+    const std::string text = line + "\n";
+    if (::write(descriptor_, text.data(), text.size()) != static_cast<ssize_t>(text.size())) {
+      std::abort();
+    }
+  }
+
+ private:
+  int descriptor_;
+};
+
+/// The store, with every write logged before and after: `send VERSION EXPECTED TIME`, `done ...`.
+class LoggedStore final : public LockStore {
+ public:
+  LoggedStore(LockStore& store, const LineLog& log) : store_(store), log_(log) {}
+  StoreReply apply(const StoreRequest& request) override {
+    std::string what;
+    if (const auto* take = std::get_if<TakeLock>(&request.operation)) {
+      what = take->version.text + " " + (take->expected ? take->expected->text : "none");
+    } else if (const auto* renew = std::get_if<RenewLock>(&request.operation)) {
+      what = renew->version.text + " " + renew->expected.text;
+    }
+    if (!what.empty()) log_.write("send " + what + " " + stamp());
+    StoreReply reply = store_.apply(request);
+    if (!what.empty() && reply.outcome == StoreOutcome::kApplied) {
+      log_.write("done " + what + " " + stamp());
+    }
+    return reply;
+  }
+  Result<std::vector<LockRecord>> list() override { return store_.list(); }
+  StoreOutcome force_release(const std::string& name) override {
+    return store_.force_release(name);
+  }
+  StoreOutcome fenced_put(const std::string& name, FencingToken token, const std::string& key,
+                          const std::string& value) override {
+    return store_.fenced_put(name, token, key, value);
+  }
+  Result<std::optional<std::string>> fenced_get(const std::string& key) override {
+    return store_.fenced_get(key);
+  }
+
+ private:
+  LockStore& store_;
+  const LineLog& log_;
+};
+
+class Work final : public CandidateListener {
+ public:
+  explicit Work(const LineLog& log) : log_(log) {}
+  void handle_event(const LeadershipEvent& event) override {
+    log_.write(std::string(to_string(event.kind)) + " " + std::to_string(event.token.value()) +
+               " " + stamp());
+    const bool ends = event.kind == EventKind::kStop || event.kind == EventKind::kLost;
+    if (ends) candidate->work_stopped();
+  }
+
+  Candidate* candidate = nullptr;
+
+ private:
+  const LineLog& log_;
+};
+
+int fail(const Error& error) {
+  std::fprintf(stderr, "%s\n", error.message.c_str());
+  return 2;
+}
+
+int lead(char** words) {
+  auto opened = SqliteStore::open(words[0]);
+  if (!opened) return fail(opened.error());
+  ElectorConfig config = scaled_to(milliseconds(std::atoi(words[1])));
+  config.refresh_interval = milliseconds(std::atoi(words[2]));
+  config.name = "lock";
+  const LineLog log(words[3]);
+  const LineLog effects(words[4]);
+  LoggedStore store(**opened, log);
+  Work work(log);
+  auto candidate = Candidate::create(config, store, &work);
+  if (!candidate) return fail(candidate.error());
+  work.candidate = candidate->get();
+  (*candidate)->start();
+  for (;;) {
+    // As a leader must: look, then do, with nothing in between.
+    if (const std::optional<Leadership> leadership = (*candidate)->current()) {
+      effects.write(std::to_string(leadership->token.value()) + " " + stamp());
+    }
+    std::this_thread::sleep_for(milliseconds(2));
+  }
+}
+
+/// Adds one, unprotected: two at a time would lose one.
+void add_one(const char* file) {
+  std::uint64_t count = 0;
+  std::ifstream(file) >> count;
+  std::ofstream(file) << count + 1;
+}
+
+int cycles(char** words) {
+  auto opened = SqliteStore::open(words[0]);
+  if (!opened) return fail(opened.error());
+  ElectorConfig config = scaled_to(milliseconds(5000));
+  config.refresh_interval = milliseconds(1);
+  config.name = "lock";
+  const LineLog log(words[2]);
+  auto candidate = Candidate::create(config, **opened, nullptr);
+  if (!candidate) return fail(candidate.error());
+  (*candidate)->start();
+  for (int i = 0; i < std::atoi(words[3]); ++i) {
+    (*candidate)->set_eligible(Eligibility::kYes);
+    std::optional<Leadership> leadership;
+    while (!(leadership = (*candidate)->current()))
+      std::this_thread::sleep_for(std::chrono::microseconds(200));
+    add_one(words[1]);
+    log.write(std::to_string(leadership->token.value()));
+    (*candidate)->set_eligible(Eligibility::kNo);
+    (*candidate)->work_stopped();
+    if (!(*candidate)->wait_settled(std::chrono::seconds(30))) return 3;
+  }
+  return 0;
+}
+
+}  // namespace
+}  // namespace vouch::election::testing
+
+int main(int argc, char** argv) {
+  using vouch::election::testing::cycles;
+  using vouch::election::testing::lead;
+  const std::string mode = argc > 1 ? argv[1] : "";
+  if (mode == "lead" && argc == 7) return lead(argv + 2);
+  if (mode == "cycles" && argc == 6) return cycles(argv + 2);
+  std::fprintf(stderr, "lead STORE LEASE_MS REFRESH_MS LOG EFFECTS, cycles STORE COUNTER LOG N\n");
+  return 2;
+}
