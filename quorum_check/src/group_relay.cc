@@ -108,7 +108,7 @@ bool GroupWatch::handle_relayed(Core& core, Slot via, const RelayedHeartbeat& re
   PeerView& view = views_[from];
   view.candidacy = record.candidacy;
   handle_relayed_abdication(core, via, from, record);
-  learn_leader(core, record.term, record.claim.value() != 0 ? from : slot_of(core, record.leader));
+  learn_leader(core, record.term, named_leader(core, from, record));
   const bool is_claimed = record.claim.value() != 0 && record.claim == term_ && leader_ == from &&
                           view.abdicated < record.claim;
   if (!is_claimed || !round_.active()) return false;

@@ -138,9 +138,24 @@ void GroupWatch::send_attempt(Core& core, Verdict verdict) {
   }
 }
 
-void GroupWatch::handle_request(Core& core, Slot from, const ConfirmRequest& request) {
+/// What the asker says of itself counts unless the question was overtaken on its way. That one is
+/// answered too, since the answer to the newer one may be lost, but without a consent: what the
+/// asker has asked for since may be less. Over a way that was slow until a moment ago such
+/// questions keep coming for as long as it was late; if they counted, who is electable would seem
+/// to change with each of them, and consents would go to the one and the other.
+bool GroupWatch::take_question(Slot from, const ConfirmRequest& request) {
+  PeerView& view = views_[from];
+  if (request.round == view.round && request.attempt < view.attempt) return false;
+  view.round = request.round;
+  view.attempt = request.attempt;
+  view.candidacy = request.candidacy;
+  return true;
+}
+
+void GroupWatch::handle_request(Core& core, Slot from, const ConfirmRequest& received) {
+  ConfirmRequest request = received;
   if (request.term > term_) adopt_term(core, request.term, kNoSlot);
-  views_[from].candidacy = request.candidacy;
+  if (!take_question(from, request)) request.wants_consent = false;
   const Slot best = best_candidate(core, from);
   ConfirmReply reply{.from = {core.roster.self_id(), core.config.incarnation}};
   reply.group = id_;
@@ -412,7 +427,7 @@ std::span<const PeerFacts> GroupWatch::gather_peers(const Core& core, PeerRoom& 
                   .sick = peer.sick,
                   .answers_late = core.answers_late(peer),
                   .candidacy = views_[slot].candidacy};
-    if (is_recorded) room[slot].suspect_at = peer.detector.suspect_at();
+    if (is_recorded) room[slot].suspect_at = std::min(peer.detector.suspect_at(), peer.proof_due);
   }
   return std::span(room).first(members_.count);
 }

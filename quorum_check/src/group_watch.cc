@@ -50,10 +50,14 @@ void GroupWatch::handle_record(Core& core, Slot from, const Heartbeat& heartbeat
     release(from, record.abdicated);
     next_attempt_ = std::min(next_attempt_, core.now);
   }
-  learn_leader(core, record.term, record.claim.value() != 0 ? from : slot_of(core, record.leader));
+  if (record.claim.value() != 0) view.ended = Term{};
+  learn_leader(core, record.term, named_leader(core, from, record));
   withheld_.erase(from);
   if (record.claim.value() == 0) {
-    if (leader_ == from && record.term == term_) set_leader(core, kNoSlot);
+    if (leader_ == from && record.term == term_) {
+      view.ended = term_;  // It knows better than who names it.
+      set_leader(core, kNoSlot);
+    }
     return;
   }
   if (!accepts_claim(core, from, record) || !echo_fresh) {
@@ -120,11 +124,21 @@ void GroupWatch::learn_leader(Core& core, Term term, Slot leader) {
   }
 }
 
+/// Whom `from` names as the leader of record.term: itself, or by hearsay another. Hearsay about one
+/// whose process has ended, or that says itself that it does not lead, is old: peers that learn of
+/// that at different times would tell each other again and again, and their hosts, that it leads
+/// and that it does not.
+Slot GroupWatch::named_leader(const Core& core, Slot from, const GroupRecord& record) const {
+  if (record.claim.value() != 0) return from;
+  const Slot named = slot_of(core, record.leader);
+  return named == kNoSlot || views_[named].ended < record.term ? named : kNoSlot;
+}
+
 void GroupWatch::handle_process_end(Core& core, Slot from) {
   if (promise_.to == from) promise_ = Promise{};
   if (hold_.candidate == from) hold_ = Hold{};
   if (evidence_.leader == from) evidence_ = LeaderEvidence{};
-  views_[from] = PeerView{};
+  views_[from] = PeerView{.ended = term_};
   round_.forget(from);
   if (leader_ == from) {
     set_leader(core, kNoSlot);

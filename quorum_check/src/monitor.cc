@@ -270,6 +270,10 @@ void Monitor::handle_process_end(PeerIndex index) {
   peer.round_trip_known = false;
   peer.late_until = kLongAgo;
   peer.sick = false;
+  // Its detector knows nothing of the new life, and would trust it for ever if what this one says
+  // never proves that it hears us. It gets as long as an echo may be old (see take_echo).
+  peer.proof_due = core_.now + core_.config.lease - core_.config.heartbeat_interval;
+  peers_at_ = std::min(peers_at_, peer.proof_due);
   relays_.forget(index);
   if (fleet_) return fleet_->handle_process_end(core_, index);
   for (GroupWatch& group : groups_)
@@ -317,7 +321,8 @@ Duration Monitor::allowance() const {
 
 Instant Monitor::peer_due(const Peer& peer, Duration allowed) const {
   if (peer.state != PeerState::kTrusted) return kNever;
-  return std::max(saturating_add(peer.detector.suspect_at(), allowed), no_suspicion_before_);
+  const Instant at = std::min(peer.detector.suspect_at(), peer.proof_due);
+  return std::max(saturating_add(at, allowed), no_suspicion_before_);
 }
 
 void Monitor::check_peers() {

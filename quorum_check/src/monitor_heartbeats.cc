@@ -89,6 +89,7 @@ void Monitor::handle(PeerIndex from, const Heartbeat& heartbeat) {
   if (echo_fresh) {
     peer.promised = heartbeat.sent_at;
     peer.detector.heartbeat(core_.now, heartbeat.seq, sampling());
+    peer.proof_due = kNever;
     move_to(from, PeerState::kTrusted);
   } else {
     ++core_.counters.dropped_stale_echo;
@@ -138,6 +139,7 @@ void Monitor::handle(PeerIndex from, const NodeHeartbeat& heartbeat) {
       link.promised_until = std::max(link.promised_until, core_.now + core_.config.promise());
     }
     peer.detector.heartbeat(core_.now, heartbeat.seq, sampling());
+    peer.proof_due = kNever;
     peers_at_ = std::min(peers_at_, peer.detector.suspect_at());
     move_to(from, PeerState::kTrusted);
   } else {

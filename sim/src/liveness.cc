@@ -66,12 +66,21 @@ void Liveness::noted(const Engine& engine, NodeIndex, const Note& note) {
   }
   if (note.kind == NoteKind::kElected) ++period_.leader_changes;
   if (is_open_ && is_fit_ && note.kind == NoteKind::kSteppedDown &&
-      note.word == to_string(StandDownReason::kTransferred) &&
-      engine.now() < troubled_until_ + advice_memory_) {
+      suffers_from_before(engine, note.word)) {
     if (engine.now() > period_.began) close(engine);
     was_settled_ = false;
     open(engine);
   }
+}
+
+/// Whether a leader that stands down for `reason` may do so for what was lost before this period.
+bool Liveness::suffers_from_before(const Engine& engine, std::string_view reason) const {
+  if (reason == to_string(StandDownReason::kTransferred)) {
+    return engine.now() < troubled_until_ + advice_memory_;
+  }
+  // Only one that could have stayed: that the lease of another lapses begins no new bound.
+  return reason == to_string(StandDownReason::kLeaseLapsed) &&
+         period_.situation == Situation::kKept && engine.now() < troubled_until_ + lease_memory_;
 }
 
 void Liveness::moved(const Engine& engine, NodeIndex, NodeIndex, const Payload&, Fate) {

@@ -5,6 +5,7 @@
 
 #include "vouch/probe/link_health.h"
 #include "vouch/quorum_check/diagnosis.h"
+#include "vouch/quorum_check/lint.h"
 #include "vouch/sim/dynamodb.h"
 #include "vouch/sim/omnipaxos.h"
 #include "vouch/sim/sentinel.h"
@@ -126,8 +127,12 @@ Duration advice_memory(const MonitorConfig& config) {
   return (kLossWindow + 2 * readings_to_clear) * config.heartbeat_interval;
 }
 
+Duration lease_memory(const MonitorConfig& config) {
+  return config.shortest_promise();
+}
+
 Duration liveness_bound(const MonitorConfig& config) {
-  return config.promise() + 4 * config.heartbeat_interval;
+  return std::max(config.promise(), suspicion_silence(config)) + 4 * config.heartbeat_interval;
 }
 
 }  // namespace vouch::sim

@@ -50,7 +50,8 @@ RunResult run(const Protocol& protocol, const Plan& plan, const RunOptions& opti
                            .event_limit = event_limit(plan, options)});
   Measures measures;
   Checker checker({.consent_limit = options.consent_limit});
-  Liveness liveness(measures, checker, options.liveness_bound, options.advice_memory);
+  Liveness liveness(measures, checker, options.liveness_bound, options.advice_memory,
+                    options.lease_memory);
   DiagnosisLog diagnoses;
   engine.observe(measures, Watch::kReplicas);
   engine.observe(diagnoses, Watch::kReplicas);
@@ -60,7 +61,6 @@ RunResult run(const Protocol& protocol, const Plan& plan, const RunOptions& opti
   }
   for (Observer* observer : options.observers)
     engine.observe(*observer);
-
   Clients clients(plan.clients, measures, plan.replicas, options.seed);
   clients.join(protocol, engine);
   RunResult result;

@@ -143,6 +143,7 @@ RunOptions run_options_of(const SwarmCase& swarm, std::string_view policy) {
   options.liveness_bound = swarm.liveness_bound;
   if (!is_vouch(policy)) return options;
   options.consent_limit = consent_limit(swarm.settings.vouch);
+  options.lease_memory = lease_memory(swarm.settings.vouch);
   if (swarm.settings.work.follows_advice) {
     options.advice_memory = advice_memory(swarm.settings.vouch);
   }

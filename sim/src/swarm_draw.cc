@@ -16,6 +16,9 @@ constexpr std::uint64_t kCaseStream = 11;
 /// That of relays, which came later: what was drawn before stays what it was.
 constexpr std::uint64_t kRelayStream = 12;
 
+/// That of detectors, since there are more kinds than three.
+constexpr std::uint64_t kDetectorStream = 13;
+
 constexpr std::int64_t kMicro = 1'000;
 constexpr std::int64_t kMilli = 1'000'000;
 
@@ -54,7 +57,7 @@ void draw_settings(Rng& rng, SwarmCase& swarm) {
   const std::int64_t lease = heartbeat * rng.between(4, 12);
   vouch.heartbeat_interval = milliseconds(heartbeat);
   vouch.lease = milliseconds(lease);
-  vouch.detector.kind = static_cast<DetectorKind>(rng.below(3));
+  static_cast<void>(rng.below(3));  // A kind was drawn here: what follows stays what it was.
   vouch.detector.timeout = milliseconds(heartbeat * rng.between(2, 6));
   vouch.detector.safety_margin = milliseconds(heartbeat * rng.between(1, 4));
   vouch.confirm_interval = milliseconds(rng.between(10, std::max<std::int64_t>(heartbeat, 11)));
@@ -285,6 +288,10 @@ RelayMode draw_relay(Rng rng) {
   return modes[rng.below(std::size(modes))];
 }
 
+DetectorKind draw_detector(Rng rng) {
+  return kDetectorKinds[rng.below(kDetectorKinds.size())];
+}
+
 bool is_in_core(const SwarmCase& swarm, const Fault& fault) {
   const NodeSet ends = node_bit(fault.a) | (is_about_link(fault.kind) ? node_bit(fault.b) : 0);
   return (swarm.core & ends) == ends;
@@ -311,6 +318,7 @@ SwarmCase draw_case(std::uint64_t seed) {
   swarm.seed = seed;
   draw_settings(rng, swarm);
   swarm.settings.vouch.relay = draw_relay(Rng(seed).fork(kRelayStream));
+  swarm.settings.vouch.detector.kind = draw_detector(Rng(seed).fork(kDetectorStream));
   const MonitorConfig& config = swarm.settings.vouch;
   const Duration promise = whole_milliseconds(config.promise());
   // After a heal also the promise of a node that has just restarted must run out.

@@ -240,10 +240,12 @@ void VouchReplica::send_work(NodeId to, const Work& work, Context& context) {
   context.send<VouchMessage>(to, std::in_place_index<2>, work);
 }
 
+/// Straight to whom it is for, and never on over another: no more than two hops. Also when this
+/// node suspects that one just now: a suspicion may be a mistake, and what is dropped for it is
+/// lost for certain.
 void VouchReplica::handle_routed(const RoutedWork& routed, Context& context) {
   if (routed.to == self_) return handle_work(routed.from, routed.work, context);
-  const bool is_straight = replica_->monitor().next_hop(routed.to) == routed.to;
-  if (is_straight) context.send<VouchMessage>(routed.to, routed);
+  context.send<VouchMessage>(routed.to, routed);
 }
 
 std::optional<Instant> VouchReplica::handle_node_fault(const NodeFault& fault, Context& context) {

@@ -386,7 +386,7 @@ vouch::MonitorConfig configuration(Input& input) {
   const std::uint8_t flags = input.byte();
   if ((flags & 1U) != 0) config.boot = vouch::BootMode::kFirstBoot;
   if ((flags & 2U) != 0) config.lease_mode = vouch::LeaseMode::kWaitOut;
-  config.detector.kind = static_cast<vouch::DetectorKind>((flags >> 2) % 3);
+  config.detector.kind = vouch::kDetectorKinds[(flags >> 2) % vouch::kDetectorKinds.size()];
   config.relay = static_cast<vouch::RelayMode>((flags >> 5) % 3);
   for (std::uint32_t id = 101; id < 107; ++id)
     config.front_ends.push_back({NodeId{id}, vouch::ZoneId{static_cast<std::uint16_t>(id % 3)}});

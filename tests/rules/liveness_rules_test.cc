@@ -3,6 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include <array>
+
 #include "tests/rules/rule_runs.h"
 #include "tests/support/sample.h"
 
@@ -88,6 +90,53 @@ TEST(Rule, L2_NobodyWaitsForACandidateThatCannotCollectConsents) {
   }
 }
 
+// A process comes back at once, is elected by the others, and never hears node 1, which hears it
+// claim: nothing of that proves that it hears node 1. When it has died, only node 1 may lead.
+TEST(Rule, L2_ANewLifeThatProvesNothingIsNotTrustedForEver) {
+  for (std::uint64_t seed = 1; seed <= 10; ++seed) {
+    sim::Plan plan = plan_of(3, 15s, 1s);
+    plan.initial_leader = 2;
+    plan.faults = {{plan.fault_from, {sim::FaultKind::kDrain, 0, 0, 1}},
+                   {plan.fault_from, {sim::FaultKind::kDrain, 1, 0, 1}},
+                   {plan.fault_from, cut(1, 2)},
+                   {plan.fault_from, {sim::FaultKind::kCrash, 2}},
+                   {plan.fault_from + 50ms, {sim::FaultKind::kRestart, 2}},
+                   {plan.fault_from + 8s, {sim::FaultKind::kCrash, 2}},
+                   {plan.fault_from + 8s, {sim::FaultKind::kDrain, 1, 0, 0}}};
+    const sim::RunResult result = run_vouch(plan, {}, seed);
+    EXPECT_EQ(result.during.leader_changes, 2U) << "the new life, then node 1; seed " << seed;
+    EXPECT_EQ(result.leaders_at_heal, sim::node_bit(1)) << "seed " << seed;
+    expect_rule(result, sim::Rule::kL2);
+  }
+}
+
+// For three seconds what two of four nodes send to the other two is a second late. When that is
+// over their old questions keep coming for a second, and say that who asks is not electable. What
+// they ask now says that they are, and stands.
+TEST(Rule, L2_OldQuestionsDoNotSayWhoIsElectable) {
+  MonitorConfig config;
+  config.heartbeat_interval = 20ms;
+  config.lease = 200ms;
+  config.detector.timeout = 40ms;
+  config.confirm_interval = 16ms;
+  config.consent_hold = 80ms;
+  for (std::uint64_t seed = 1; seed <= 20; ++seed) {
+    sim::Plan plan = plan_of(4, 10s, 1s);
+    for (const sim::NodeIndex from : std::array<sim::NodeIndex, 2>{1, 3}) {
+      for (const sim::NodeIndex to : std::array<sim::NodeIndex, 2>{0, 2}) {
+        plan.faults.push_back(
+            {plan.fault_from, {sim::FaultKind::kDelay, from, to, Duration(1s).count(), 0}});
+        plan.faults.push_back({plan.fault_from + 3s, {sim::FaultKind::kHeal, from, to}});
+      }
+    }
+    const sim::RunResult result = run_vouch(plan, config, seed);
+    ASSERT_EQ(result.periods.size(), 2U);
+    // The answers that come late at first count for a lease: nobody who gave one can be elected.
+    EXPECT_LE(result.periods[1].recovery, config.lease + sim::liveness_bound(config)) << seed;
+    EXPECT_EQ(result.during.elections, 1U) << "seed " << seed;
+  }
+}
+
 // Every link is cut: the leader says that it stands down, within a lease, and then all is quiet.
 TEST(Rule, L3_WithoutAMajorityAnywhereTheGroupIsQuiet) {
   sim::Plan plan = plan_of(5, 30s, 5s);
@@ -106,6 +155,38 @@ TEST(Rule, L3_WithoutAMajorityAnywhereTheGroupIsQuiet) {
   const std::uint64_t per_node_second = result.during.messages / 5 / 30;
   EXPECT_LE(per_node_second, 55U);
   expect_rule(result, sim::Rule::kL3);
+}
+
+// The leader's process comes back at once, and nobody may lead. Peers hear of it at different
+// times, and until then name it to each other: no host is told again and again that it leads. With
+// five, three others come back as well and take the new process for the first one of that node.
+TEST(Rule, L3_NobodyIsToldAgainAndAgainOfALeaderThatIsGone) {
+  for (const std::size_t replicas : {3U, 5U}) {
+    sim::Plan plan = plan_of(replicas, 10s, 1s);
+    const auto last = static_cast<sim::NodeIndex>(replicas - 1);
+    plan.initial_leader = last;
+    for (sim::NodeIndex node = 0; node <= last; ++node) {
+      plan.faults.push_back({plan.fault_from, {sim::FaultKind::kDrain, node, 0, 1}});
+      if (node == 0) continue;
+      plan.faults.push_back(
+          {plan.fault_from - 2s, {sim::FaultKind::kDelay, node, 0, Duration(260ms).count(), 0}});
+    }
+    const auto restart = [&](sim::NodeIndex node, Duration after) {
+      const sim::TrueTime at = plan.fault_from + after;
+      plan.faults.push_back({at, {sim::FaultKind::kCrash, node}});
+      plan.faults.push_back({at + 50ms, {sim::FaultKind::kRestart, node}});
+    };
+    restart(last, 100ms);
+    for (sim::NodeIndex node = 0; node < last - 1 && replicas == 5; ++node)
+      restart(node, 300ms);
+    for (std::uint64_t seed = 1; seed <= 10; ++seed) {
+      Notes notes;
+      const sim::RunResult result = run_vouch(plan, {}, seed, &notes);
+      EXPECT_EQ(result.leaders_at_heal, 0U);
+      EXPECT_LE(notes.of(sim::NoteKind::kFollows).size(), 3 * replicas) << "seed " << seed;
+      expect_rule(result, sim::Rule::kL3);
+    }
+  }
 }
 
 TEST(Rule, L4_OneCampaignNotSeveral) {

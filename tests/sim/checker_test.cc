@@ -294,9 +294,10 @@ std::string judge_after_stall(bool elects_meanwhile) {
   return rules(checker.violations());
 }
 
-/// A link loses messages from 2 to 6 s. At 6.5 s the leader hands over, for `word`; the second node
-/// is elected 0.1 s later.
-std::string judge_hand_over(StandDownReason reason, Duration advice_memory, Duration gap = 100ms) {
+/// A link loses messages from 2 to 6 s. At 6.5 s the leader stands down, for `reason`; the second
+/// node is elected `gap` later.
+std::string judge_hand_over(StandDownReason reason, Duration advice_memory, Duration gap = 100ms,
+                            Duration lease_memory = {}) {
   const ToyProtocol protocol([&](ToyReplica& replica, const ToyEvent&, Context& context) {
     const bool is_second = replica.self == NodeId{2};
     switch (replica.seen.size()) {
@@ -320,7 +321,7 @@ std::string judge_hand_over(StandDownReason reason, Duration advice_memory, Dura
   });
   Measures measures;
   Checker checker({});
-  Liveness liveness(measures, checker, 1s, advice_memory);
+  Liveness liveness(measures, checker, 1s, advice_memory, lease_memory);
   Engine engine(protocol, {.replicas = 3});
   engine.observe(measures);
   engine.observe(liveness);
@@ -340,6 +341,16 @@ TEST(Liveness, ALeaderMayHandOverForWhatItsLinksLostAMomentAgo) {
   EXPECT_EQ(judge_hand_over(StandDownReason::kTransferred, 600ms, 1100ms), "L2 ") << "not in time";
   EXPECT_EQ(judge_hand_over(StandDownReason::kTransferred, 400ms), "L6 ") << "too long ago";
   EXPECT_EQ(judge_hand_over(StandDownReason::kLeaseLapsed, 600ms), "L6 ") << "no hand-over";
+}
+
+TEST(Liveness, ALeaseMayLapseForWhatItsLinksLostAMomentAgo) {
+  const auto judge_lapse = [](Duration lease_memory, Duration gap) {
+    return judge_hand_over(StandDownReason::kLeaseLapsed, {}, gap, lease_memory);
+  };
+  EXPECT_EQ(judge_lapse(600ms, 100ms), "");
+  EXPECT_EQ(judge_lapse(600ms, 1100ms), "L2 ") << "not in time";
+  EXPECT_EQ(judge_lapse(400ms, 100ms), "L6 ") << "it rests on what was sent after the heal";
+  EXPECT_EQ(judge_hand_over(StandDownReason::kNoProgress, 600ms, 100ms, 600ms), "L6 ");
 }
 
 TEST(Liveness, ALeaderThatWasElectedWhileWorkStoodStillMayGo) {

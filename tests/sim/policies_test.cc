@@ -105,5 +105,14 @@ TEST(Policies, DifferInTheAtlas) {
   }
 }
 
+TEST(Policies, FailoverWaitsForADetectorThatIsSlowerThanTheLease) {
+  MonitorConfig config;
+  const Duration quick = liveness_bound(config);
+  config.detector.timeout = config.promise() - 1ms;
+  EXPECT_EQ(liveness_bound(config), quick);
+  config.detector.timeout = config.promise() + 5s;
+  EXPECT_EQ(liveness_bound(config), quick + 5s);
+}
+
 }  // namespace
 }  // namespace vouch::sim

@@ -84,10 +84,12 @@ TEST(Swarm, DrawsWithinTheRules) {
   std::set<std::size_t> sizes;
   std::set<FaultKind> kinds;
   std::set<RelayMode> relays;
+  std::set<DetectorKind> detectors;
   for (std::uint64_t seed = 1; seed <= 300; ++seed) {
     const SwarmCase swarm = draw_case(seed);
     sizes.insert(swarm.replicas());
     relays.insert(swarm.settings.vouch.relay);
+    detectors.insert(swarm.settings.vouch.detector.kind);
     const auto bound = static_cast<std::int32_t>(swarm.settings.vouch.clock_drift_ppm);
     for (const std::int32_t rate : swarm.clock_ppm)
       EXPECT_LE(std::abs(rate), bound);
@@ -106,6 +108,7 @@ TEST(Swarm, DrawsWithinTheRules) {
   }
   EXPECT_EQ(sizes.size(), 5U);
   EXPECT_EQ(relays.size(), 3U);
+  EXPECT_EQ(detectors.size(), kDetectorKinds.size());
   EXPECT_EQ(kinds.size(), 23U);
   // These break what the rules assume.
   EXPECT_EQ(kinds.count(FaultKind::kFreeze) + kinds.count(FaultKind::kClock), 0U);
@@ -151,13 +154,38 @@ TEST(Swarm, VouchBreaksNoRuleAndReachesWhatItShould) {
 }
 
 // What long swarms found, and was mended. In the first two nobody can be elected, because those
-// with a majority lack the log; in the others the best candidate sits behind a delay that no
-// consent survives; in the last five a leader hands over for what its links lost a moment ago.
+// with a majority lack the log; in the next three the best candidate sits behind a delay that no
+// consent survives; in the five after them a leader hands over for what its links lost a moment
+// ago. Then: work that is handed on and dropped for a suspicion (twice), a lease that lapses for
+// what was lost before the heal, questions that come late and say who was electable long ago, a
+// leader whose new life proves nothing and is trusted for ever, and a detector that is slower than
+// the lease.
 TEST(Swarm, KeepsWhatLongRunsHaveFound) {
-  for (const std::uint64_t seed : {46'254U, 1'008'560U, 30'073U, 1'005'536U, 1'012'294U, 2'001'012U,
-                                   2'001'776U, 2'002'149U, 2'002'980U, 2'034'369U}) {
+  struct Found {
+    std::uint64_t seed;
+    RelayMode relay;
+    DetectorKind detector;
+  };
+  constexpr RelayMode kOff =
+      RelayMode::kOff;  // The first ones were found before there were relays.
+  constexpr RelayMode kAll = RelayMode::kAll;
+  constexpr DetectorKind kFixed = DetectorKind::kFixedTimeout;  // And when there were three.
+  constexpr DetectorKind kChen = DetectorKind::kChen;
+  constexpr DetectorKind kPhi = DetectorKind::kPhiAccrual;
+  constexpr Found kFound[] = {
+      {46'254, kOff, kChen},     {1'008'560, kOff, kChen},
+      {30'073, kOff, kPhi},      {1'005'536, kOff, kPhi},
+      {1'012'294, kOff, kFixed}, {2'001'012, kOff, kChen},
+      {2'001'776, kOff, kPhi},   {2'002'149, kOff, kChen},
+      {2'002'980, kOff, kFixed}, {2'034'369, kOff, kChen},
+      {9'233'735, kAll, kChen},  {9'217'241, kAll, kChen},
+      {9'135'596, kAll, kChen},  {9'134'330, kAll, kFixed},
+      {9'110'413, kOff, kFixed}, {11'100'455, kOff, DetectorKind::kPhiExponential},
+  };
+  for (const auto& [seed, relay, detector] : kFound) {
     SwarmCase swarm = draw_case(seed);
-    swarm.settings.vouch.relay = RelayMode::kOff;  // They were found before there were relays.
+    swarm.settings.vouch.relay = relay;
+    swarm.settings.vouch.detector.kind = detector;
     for (const Violation& violation : try_case(make_vouch, swarm).violations) {
       ADD_FAILURE() << "seed " << seed << ": " << to_string(violation.rule) << " at "
                     << (violation.at - kStart).count() << " ns: " << violation.text;

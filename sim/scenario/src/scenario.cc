@@ -403,6 +403,7 @@ sim::RunOptions run_options(const Scenario& scenario, std::string_view policy, s
       scenario.liveness_bound.value_or(sim::liveness_bound(scenario.settings.vouch));
   if (!sim::is_vouch(policy)) return options;
   options.consent_limit = sim::consent_limit(scenario.settings.vouch);
+  options.lease_memory = sim::lease_memory(scenario.settings.vouch);
   if (scenario.settings.work.follows_advice) {
     options.advice_memory = sim::advice_memory(scenario.settings.vouch);
   }

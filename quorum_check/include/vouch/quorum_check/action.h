@@ -28,8 +28,8 @@ struct NodeList {
 
 /// One node's belief about one peer.
 ///
-/// Legal transitions: kUnknown -> kTrusted -> kSuspect -> kTrusted ...; a new incarnation starts
-/// again at kTrusted.
+/// Legal transitions: kUnknown -> kTrusted -> kSuspect -> kTrusted ...; a new incarnation begins
+/// with what the one before it was, and keeps trust only if it soon proves that it hears this node.
 enum class PeerState : std::uint8_t {
   kUnknown,  ///< Never heard.
   kTrusted,  ///< Heartbeats arrive in time and prove that the peer hears this node.

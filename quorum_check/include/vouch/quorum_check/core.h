@@ -67,6 +67,9 @@ struct Peer {
   PeerState state = PeerState::kUnknown;
   bool sick = false;
   bool round_trip_known = false;
+  /// A new life is trusted as the one before it was, and suspected from here on unless it has
+  /// proved by then that it hears this node. kNever: it has, or there was none before it.
+  Instant proof_due = kNever;
   ClockStamp newest{};               ///< Its newest heartbeat, by its clock: what we echo.
   ClockStamp promised{};             ///< Its newest heartbeat that passed the echo-age gate.
   ClockStamp newest_padded{};        ///< Its newest padded heartbeat, by its clock.

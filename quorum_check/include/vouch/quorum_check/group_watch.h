@@ -175,7 +175,13 @@ class GroupWatch {
   struct PeerView {
     Term claim{};      ///< Not 0: it claims to lead at this term.
     Term abdicated{};  ///< It has given up every term up to this one.
+    /// Up to this term others are not believed that it leads: this was the newest known term when
+    /// its process ended, or when it said itself that it does not lead. What it claims itself is
+    /// believed, and evidence.
+    Term ended{};
     Candidacy candidacy{};
+    Nonce round{};              ///< Of its newest question,
+    std::uint32_t attempt = 0;  ///< and its attempt.
   };
 
   // Slots and nodes.
@@ -190,6 +196,7 @@ class GroupWatch {
 
   // Who leads.
   void learn_leader(Core& core, Term term, Slot leader);
+  [[nodiscard]] Slot named_leader(const Core& core, Slot from, const GroupRecord& record) const;
   void adopt_term(Core& core, Term term, Slot leader);
   void set_leader(Core& core, Slot leader);
   void notice_leader(const Core& core);
@@ -238,6 +245,7 @@ class GroupWatch {
   [[nodiscard]] Bindings bindings(const Core& core) const;
   void make_promise(const Core& core, Slot to, Term term, Instant until);
   [[nodiscard]] Answer answer_to(Core& core, Slot from, const ConfirmRequest& request, Slot best);
+  [[nodiscard]] bool take_question(Slot from, const ConfirmRequest& request);
 
   // What the rules read, in the form in which it can be recorded.
   using PeerRoom = std::array<PeerFacts, kMaxNodes>;

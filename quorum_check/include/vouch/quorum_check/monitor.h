@@ -99,7 +99,8 @@ class Monitor {
 
   /// To whom to give what is meant for `to`: itself, if the link works both ways and carries big
   /// messages; else the peer that reaches both; nobody, if none does or `to` is a stranger. Who
-  /// gets something for another hands it to that node itself: two hops at most.
+  /// gets something for another hands it to that node itself, two hops at most, and does so even if
+  /// it suspects that node at that moment: the suspicion may be a mistake.
   [[nodiscard]] std::optional<NodeId> next_hop(NodeId to) const;
 
   /// Links, the matrix of everybody's reports, and what is diagnosed now.

@@ -10,8 +10,8 @@
 namespace vouch {
 
 /// The way to each node of the matrix: straight, or over one peer that reaches both ends both ways.
-/// Two hops at most, so nothing goes round in circles: who gets something for another either
-/// reaches it itself or drops it.
+/// Two hops at most, so nothing goes round in circles: who gets something for another hands it to
+/// that node itself.
 ///
 /// Of several peers the one that loses least, then the lowest id; the one that is used is left only
 /// for one that is clearly better, so that a route does not flap. A part of the Monitor. Not

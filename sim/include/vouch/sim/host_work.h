@@ -33,7 +33,7 @@ struct WorkAck {
 
 using WorkMessage = std::variant<WorkAppend, WorkAck>;
 
-/// Work that goes to `to` over a third node, which hands it to that node itself or drops it.
+/// Work that goes to `to` over a third node, which hands it to that node itself.
 struct RoutedWork {
   NodeId from{};
   NodeId to{};

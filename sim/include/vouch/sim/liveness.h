@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string_view>
 #include <vector>
 
 #include "vouch/detector/time.h"
@@ -48,9 +49,11 @@ struct Period {
 /// Judges every period without faults that is long enough by L1-L3 and L6, and reports what breaks
 /// them to the Checker. A leader that hands over, because it is advised to for what its links lost
 /// before the period began, begins a new one: it cannot know yet that they are healed, and what
-/// follows must be one election, and soon. Links that lose some messages, links with a LinkModel,
-/// and slow, flooded or stalled nodes make a period unfit for judgement: what they do to times is
-/// up to chance.
+/// follows must be one election, and soon. So does one whose lease lapses because the links lost,
+/// by chance, what would have renewed it: a lease counts from what was sent up to one lease ago,
+/// and that it still ran when the links were healed does not mean that anything had come through
+/// lately. Links that lose some messages, links with a LinkModel, and slow, flooded or stalled
+/// nodes make a period unfit for judgement: what they do to times is up to chance.
 ///
 /// Watches beside `measures`, which must be added to the engine before it. Call `finish` at the
 /// end. Not thread-safe: give it one owner.
@@ -59,9 +62,14 @@ class Liveness final : public Observer {
   /// `bound`: how soon a leader must stand (lease, two confirmation rounds, two votes). A period
   /// shorter than twice this is not judged, and what follows it is not taken as settled.
   /// `advice_memory`: for how long what was sick or lost messages by chance may still make a leader
-  /// hand over (RunOptions).
-  Liveness(Measures& measures, Checker& checker, Duration bound, Duration advice_memory = {})
-      : measures_(measures), checker_(checker), bound_(bound), advice_memory_(advice_memory) {}
+  /// hand over, and `lease_memory` for how long it may still end a lease (RunOptions).
+  Liveness(Measures& measures, Checker& checker, Duration bound, Duration advice_memory = {},
+           Duration lease_memory = {})
+      : measures_(measures),
+        checker_(checker),
+        bound_(bound),
+        advice_memory_(advice_memory),
+        lease_memory_(lease_memory) {}
 
   void moved(const Engine& engine, NodeIndex from, NodeIndex to, const Payload& payload,
              Fate fate) override;
@@ -79,11 +87,13 @@ class Liveness final : public Observer {
   void open(const Engine& engine);
   void close(const Engine& engine);
   void report(const Period& period, NodeSet could_lead);
+  [[nodiscard]] bool suffers_from_before(const Engine& engine, std::string_view reason) const;
 
   Measures& measures_;
   Checker& checker_;
   Duration bound_;
   Duration advice_memory_;
+  Duration lease_memory_;
   TrueTime troubled_until_{};  ///< The end of the newest period in which things went by chance.
   Period period_{};
   Reachability reachability_{};  ///< Throughout the period.

@@ -57,8 +57,14 @@ struct PolicySettings {
 /// heartbeats that count for loss are newer, and a finding that stood then is taken back.
 [[nodiscard]] Duration advice_memory(const MonitorConfig& config);
 
+/// How long a lease of vouch runs by any clock within the drift bound, from when that was sent on
+/// which it rests.
+[[nodiscard]] Duration lease_memory(const MonitorConfig& config);
+
 /// How soon a leader must stand where one can (L2): one promise, two confirmation rounds and two
-/// votes, each of which waits for a heartbeat at the most.
+/// votes, each of which waits for a heartbeat at the most. L2 takes it that a silent leader is
+/// suspected before the promise to it ends. A detector that is slower (lint: suspicion_in_lease)
+/// has failover wait for itself, and no decision can change that: then its silence counts instead.
 [[nodiscard]] Duration liveness_bound(const MonitorConfig& config);
 
 }  // namespace vouch::sim

@@ -41,6 +41,8 @@ struct RunOptions {
   /// For how long after links that lose by chance, or sick nodes, a leader may still hand over for
   /// them. Zero: it never hands over by itself.
   Duration advice_memory{};
+  /// For how long after them a lease may still lapse for want of what they lost. Zero: not at all.
+  Duration lease_memory{};
   /// More events than this, on average over the run, are a storm of messages: a violation of L3.
   std::uint64_t events_per_node_second = 2000;
   std::vector<Observer*> observers;  ///< Further ones, for traces.
