@@ -216,6 +216,7 @@ Status check(const EvaluateOptions& options) {
            check_number("--bootstrap", options.bootstrap, 20, 100'000),
            check_number("--stddev-min", options.stddev_min_ms, 0, 86'400'000),
            check_number("--acceptable-pause", options.acceptable_pause_ms, 0, 86'400'000),
+           check_number("--agility", options.agility, 0, 1),
        }) {
     if (!status) return status;
   }
@@ -233,6 +234,7 @@ DetectorConfig detector_for(DetectorKind kind, double setting, const EvaluateOpt
   config.stddev_min =
       options.stddev_min_ms > 0 ? milliseconds_of(options.stddev_min_ms) : interval / 20;
   config.acceptable_pause = milliseconds_of(options.acceptable_pause_ms);
+  config.agility = options.agility;
   set_knob(config, setting);
   return config;
 }
@@ -350,6 +352,10 @@ void add_options(CLI::App& command, EvaluateOptions& options) {
                      "heartbeat interval)");
   command.add_option("--acceptable-pause", options.acceptable_pause_ms,
                      "phi: silence in milliseconds that is tolerated on top");
+  command
+      .add_option("--agility", options.agility,
+                  "adaptive: how strongly its margin follows jitter, 0 to 1; --compare sweeps it")
+      ->capture_default_str();
   command.add_option("--bootstrap", options.bootstrap, "Draws for the 95 % intervals")
       ->capture_default_str();
   command.add_option("--seed", options.seed, "Of the draws")->capture_default_str();

@@ -24,6 +24,7 @@ struct EvaluateOptions {
   std::optional<std::uint32_t> window_size;  ///< 100, and 1,000 to compare.
   double stddev_min_ms = 0;                  ///< 0 means a twentieth of the heartbeat interval.
   double acceptable_pause_ms = 0;
+  double agility = DetectorConfig{}.agility;
   std::uint32_t bootstrap = 200;  ///< Draws for the confidence intervals.
   std::uint64_t seed = 1;
   bool json = false;

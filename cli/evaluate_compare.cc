@@ -126,27 +126,6 @@ Standing standing_of(const LinkResult& link, SumOf sum_of) {
   return standing;
 }
 
-/// The same from points that stand already in order of detection time.
-RateCurve rates_of(const Curve& curve) {
-  RateCurve rates;
-  for (const CurvePoint& point : curve.points)
-    rates.push_back({point.detection_ms, point.mistake_rate});
-  tidy_curve(rates);
-  return rates;
-}
-
-/// Every detector against the front, those in it too.
-void set_ratios(LinkComparison& link) {
-  std::vector<RateCurve> front;
-  for (const Curve& curve : link.curves) {
-    if (is_in_front(curve.kind)) front.push_back(rates_of(curve));
-  }
-  const std::vector<double> grid = grid_of(front, link.interval_ms);
-  for (Curve& curve : link.curves) {
-    curve.ratio = ratio_of(rates_of(curve), front, grid, 0.5 / link.observed_s, link.interval_ms);
-  }
-}
-
 QosBlock sum_of_all(std::span<const QosBlock> blocks) {
   QosBlock sum;
   for (const QosBlock& block : blocks)
@@ -177,15 +156,85 @@ Verdict verdict_of(const LinkResult& link, const Resamples& resamples, double in
   return verdict;
 }
 
+/// What one setting did on either half of the recording.
+struct HalvedPoint {
+  DetectorKind kind;
+  RatePoint half[2];
+};
+
+std::vector<HalvedPoint> halved_points_of(const LinkResult& link) {
+  std::vector<HalvedPoint> points;
+  for (const SettingResult& setting : link.settings) {
+    const std::span<const QosBlock> blocks = setting.replay.blocks();
+    const std::size_t middle = blocks.size() / 2;
+    HalvedPoint point{setting.config.kind, {}};
+    for (const std::size_t half : {0U, 1U}) {
+      const QosBlock sum =
+          sum_of_all(half == 0 ? blocks.subspan(0, middle) : blocks.subspan(middle));
+      point.half[half] = {detection_ms_of(sum), mistake_rate_of(sum)};
+    }
+    points.push_back(point);
+  }
+  return points;
+}
+
+/// Of those that are quick enough on half `from` the one with the fewest mistakes there; the
+/// slowest of equals, as in practice. Null: none is quick enough.
+template <typename IsAmong>
+const HalvedPoint* chosen_on(std::size_t from, const std::vector<HalvedPoint>& points,
+                             double detection_ms, IsAmong is_among) {
+  const HalvedPoint* best = nullptr;
+  for (const HalvedPoint& point : points) {
+    const RatePoint& here = point.half[from];
+    if (!is_among(point.kind) || here.detection_ms > detection_ms) continue;
+    if (best == nullptr || here.rate < best->half[from].rate ||
+        (here.rate == best->half[from].rate && here.detection_ms > best->half[from].detection_ms)) {
+      best = &point;
+    }
+  }
+  return best;
+}
+
+/// Mistakes of `kind` over those of the front, where both are chosen on one half and counted on the
+/// other.
+double cross_ratio_of(const std::vector<HalvedPoint>& points, DetectorKind kind,
+                      const std::vector<double>& grid, double half_mistake, double interval_ms) {
+  double sum = 0;
+  std::size_t count = 0;
+  for (const std::size_t from : {0U, 1U}) {
+    for (const double time : grid) {
+      const HalvedPoint* const front = chosen_on(from, points, time, is_in_front);
+      if (front == nullptr) continue;
+      const HalvedPoint* const own =
+          chosen_on(from, points, time, [&](DetectorKind each) { return each == kind; });
+      const double rate = own != nullptr ? own->half[1 - from].rate : 1000.0 / interval_ms;
+      sum += std::log((rate + half_mistake) / (front->half[1 - from].rate + half_mistake));
+      ++count;
+    }
+  }
+  return count == 0 ? 1.0 : std::exp(sum / static_cast<double>(count));
+}
+
+/// The detector with each of its settings but the knob: more than one for the recommended.
+std::vector<EvaluateOptions> shapes_of(DetectorKind kind, const EvaluateOptions& options) {
+  std::vector<EvaluateOptions> shapes;
+  for (const double agility : kAgilities) {
+    shapes.push_back(options);
+    if (kind != kRecommendedDetector) break;
+    shapes.back().agility = agility;
+  }
+  return shapes;
+}
+
 /// Settings of the second pass: as many again where the detection times of interest are.
 std::vector<DetectorConfig> finer(const LinkResult& coarse, const EvaluateOptions& options) {
   const double interval_ms = static_cast<double>(coarse.heartbeat_interval.count()) / 1e6;
   const std::vector<double> grid = grid_of(standing_of(coarse, sum_of_all).front, interval_ms);
   std::vector<DetectorConfig> configs;
-  for (const DetectorKind kind : kDetectorKinds) {
+  const auto add = [&](DetectorKind kind, const EvaluateOptions& shape) {
     std::vector<std::pair<double, double>> known;  // Setting and detection time.
     for (const SettingResult& setting : coarse.settings) {
-      if (setting.config.kind != kind) continue;
+      if (setting.config.kind != kind || setting.config.agility != shape.agility) continue;
       known.emplace_back(knob_setting(setting.config),
                          detection_ms_of(sum_of_all(setting.replay.blocks())));
     }
@@ -201,8 +250,12 @@ std::vector<DetectorConfig> finer(const LinkResult& coarse, const EvaluateOption
     for (std::size_t i = 0; i < kFineSettings; ++i) {
       const double x = static_cast<double>(i) / (kFineSettings - 1);
       configs.push_back(
-          detector_for(kind, low + (high - low) * x * x, options, coarse.heartbeat_interval));
+          detector_for(kind, low + (high - low) * x * x, shape, coarse.heartbeat_interval));
     }
+  };
+  for (const DetectorKind kind : kDetectorKinds) {
+    for (const EvaluateOptions& shape : shapes_of(kind, options))
+      add(kind, shape);
   }
   return configs;
 }
@@ -216,6 +269,7 @@ std::vector<Curve> curves_of(const LinkResult& link, const Resamples& resamples)
     const QosBlock sum = sum_of_all(setting.replay.blocks());
     CurvePoint point;
     point.setting = knob_setting(setting.config);
+    point.agility = setting.config.agility;
     point.silence_ms = sum.cuts > 0 ? sum.silence / static_cast<double>(sum.cuts) / 1e6 : 0;
     point.detection_ms = detection_ms_of(sum);
     point.mistake_rate = mistake_rate_of(sum);
@@ -232,6 +286,31 @@ std::vector<Curve> curves_of(const LinkResult& link, const Resamples& resamples)
   return curves;
 }
 
+/// The same from points that stand already in order of detection time.
+RateCurve rates_of(const Curve& curve) {
+  RateCurve rates;
+  for (const CurvePoint& point : curve.points)
+    rates.push_back({point.detection_ms, point.mistake_rate});
+  tidy_curve(rates);
+  return rates;
+}
+
+/// Every detector against the front, those in it too.
+void set_ratios(const std::vector<HalvedPoint>& halves, LinkComparison& link) {
+  std::vector<RateCurve> front;
+  for (const Curve& curve : link.curves) {
+    if (is_in_front(curve.kind)) front.push_back(rates_of(curve));
+  }
+  const std::vector<double> grid = grid_of(front, link.interval_ms);
+  for (Curve& curve : link.curves) {
+    const double half_mistake = 0.5 / link.observed_s;
+    curve.ratio = ratio_of(rates_of(curve), front, grid, half_mistake, link.interval_ms);
+    curve.cross_ratio =
+        cross_ratio_of(halves, curve.kind, grid, 2 * half_mistake, link.interval_ms);
+    if (curve.kind == kRecommendedDetector) link.verdict.cross_ratio = curve.cross_ratio;
+  }
+}
+
 LinkComparison comparison_of(const LinkResult& link, const EvaluateOptions& options) {
   LinkComparison comparison;
   const std::string file = std::filesystem::path(link.trace).filename().string();
@@ -244,7 +323,7 @@ LinkComparison comparison_of(const LinkResult& link, const EvaluateOptions& opti
   const Resamples resamples(blocks.size(), options.bootstrap, Rng(options.seed));
   comparison.curves = curves_of(link, resamples);
   comparison.verdict = verdict_of(link, resamples, comparison.interval_ms, comparison.observed_s);
-  set_ratios(comparison);
+  set_ratios(halved_points_of(link), comparison);
   return comparison;
 }
 
@@ -255,8 +334,11 @@ Status compare_trace(const std::string& path, const EvaluateOptions& options,
   const Planner sweep = [&](const LinkResult& link, std::size_t) {
     std::vector<DetectorConfig> configs;
     for (const DetectorKind kind : kDetectorKinds) {
-      for (const double setting : sweep_settings(kind, link.heartbeat_interval, kCoarseSettings)) {
-        configs.push_back(detector_for(kind, setting, options, link.heartbeat_interval));
+      for (const EvaluateOptions& shape : shapes_of(kind, options)) {
+        for (const double setting :
+             sweep_settings(kind, link.heartbeat_interval, kCoarseSettings)) {
+          configs.push_back(detector_for(kind, setting, shape, link.heartbeat_interval));
+        }
       }
     }
     return Result<std::vector<DetectorConfig>>(std::move(configs));
@@ -322,22 +404,31 @@ void print_detectors(const std::vector<LinkComparison>& links, std::ostream& out
                {"on or beyond the front"},
                {"within 15 %"},
                {"mean ratio"},
-               {"worst ratio"}});
+               {"worst ratio"},
+               {"chosen on the other half: on or beyond"},
+               {"within 15 %"},
+               {"mean"},
+               {"worst"}});
   for (std::size_t kind = 0; !links.empty() && kind < links.front().curves.size(); ++kind) {
-    std::size_t holding = 0;
-    std::size_t near = 0;
-    double logs = 0;
-    double worst = 0;
-    for (const LinkComparison& link : links) {
-      const double ratio = link.curves[kind].ratio;
-      if (ratio <= 1.0) ++holding;
-      if (ratio <= 1.15) ++near;
-      logs += std::log(ratio);
-      worst = std::max(worst, ratio);
+    std::vector<std::string> cells = {to_string(links.front().curves[kind].kind)};
+    for (double Curve::*const ratio_of_curve : {&Curve::ratio, &Curve::cross_ratio}) {
+      std::size_t holding = 0;
+      std::size_t near = 0;
+      double logs = 0;
+      double worst = 0;
+      for (const LinkComparison& link : links) {
+        const double ratio = link.curves[kind].*ratio_of_curve;
+        if (ratio <= 1.0) ++holding;
+        if (ratio <= 1.15) ++near;
+        logs += std::log(ratio);
+        worst = std::max(worst, ratio);
+      }
+      cells.push_back(std::to_string(holding));
+      cells.push_back(std::to_string(near));
+      cells.push_back(fixed_text(std::exp(logs / static_cast<double>(links.size())), 2));
+      cells.push_back(fixed_text(worst, 2));
     }
-    table.add_row(
-        {to_string(links.front().curves[kind].kind), std::to_string(holding), std::to_string(near),
-         fixed_text(std::exp(logs / static_cast<double>(links.size())), 2), fixed_text(worst, 2)});
+    table.add_row(std::move(cells));
   }
   table.print(out);
   out << '\n';
@@ -353,18 +444,21 @@ void print_summary(const std::vector<LinkComparison>& links, const EvaluateOptio
                {"no more mistakes at"},
                {"mistakes / front's"},
                {"95 %"},
-               {"", Align::kLeft}});
+               {"", Align::kLeft},
+               {"chosen on the other half"}});
+  std::size_t crossing = 0;
   std::size_t holding = 0;
   std::size_t maybe = 0;
   for (const LinkComparison& link : links) {
     const Verdict& verdict = link.verdict;
     if (verdict.holds()) ++holding;
+    if (verdict.cross_holds()) ++crossing;
     if (verdict.holds() || verdict.may_hold()) ++maybe;
     table.add_row(
         {link.name, fixed_text(verdict.low_ms, 1) + ".." + fixed_text(verdict.high_ms, 1),
          fixed_text(100 * verdict.share, 0) + " %", fixed_text(verdict.ratio, 2),
          fixed_text(verdict.ratio_ci.low, 2) + ".." + fixed_text(verdict.ratio_ci.high, 2),
-         word_of(verdict)});
+         word_of(verdict), fixed_text(verdict.cross_ratio, 2)});
   }
   table.print(out);
   out << '\n';
@@ -372,6 +466,11 @@ void print_summary(const std::vector<LinkComparison>& links, const EvaluateOptio
   out << name << " lies on or beyond the front on " << holding << " of " << links.size()
       << " links by the mean ratio; on " << maybe
       << " the recording does not show it behind (95 %).\n"
+      << "Where the settings of both, and the detector of the front, are chosen on one half of the "
+         "recording and counted on the other: on "
+      << crossing << " of " << links.size() << ".\n"
+      << name << " is swept over " << std::size(kAgilities)
+      << " agilities, so that it has as many settings as the front's detectors together.\n"
       << "T_D: from where the front makes a mistake at fewer than one heartbeat of 100 to where it "
          "makes its fewest. Ratio: geometric mean over "
       << kGridPoints << " detection times, half a mistake added to both.\n95 %: block bootstrap, "
@@ -392,14 +491,17 @@ void print_json(const std::vector<LinkComparison>& links, const std::vector<std:
                  {"share", verdict.share},
                  {"ratio", verdict.ratio},
                  {"ratio_ci95", {verdict.ratio_ci.low, verdict.ratio_ci.high}},
-                 {"verdict", word_of(verdict)}};
+                 {"verdict", word_of(verdict)},
+                 {"cross_ratio", verdict.cross_ratio}};
     for (const Curve& curve : link.curves) {
       Json points = Json::array();
       for (const CurvePoint& point : curve.points) {
         points.push_back({point.setting, point.detection_ms, point.mistake_rate});
+        if (curve.kind == kRecommendedDetector) points.back().push_back(point.agility);
       }
       json["curves"][to_string(curve.kind)] = std::move(points);
       json["ratios"][to_string(curve.kind)] = curve.ratio;
+      json["cross_ratios"][to_string(curve.kind)] = curve.cross_ratio;
     }
     all.push_back(std::move(json));
   }
@@ -416,7 +518,7 @@ std::string csv_of(const std::vector<LinkComparison>& links) {
   std::string text =
       "link,detector,knob,setting,silence_ms_mean,detection_time_ms_mean,mistakes,"
       "mistake_rate_per_s,mistake_rate_per_s_ci95_low,mistake_rate_per_s_ci95_high,"
-      "query_accuracy\n";
+      "query_accuracy,agility\n";
   for (const LinkComparison& link : links) {
     for (const Curve& curve : link.curves) {
       for (const CurvePoint& point : curve.points) {
@@ -427,6 +529,8 @@ std::string csv_of(const std::vector<LinkComparison>& links) {
               point.mistake_rate_ci.high, point.query_accuracy}) {
           text += "," + short_text(value, 9);
         }
+        text += ",";
+        if (curve.kind == kRecommendedDetector) text += short_text(point.agility, 3);
         text += "\n";
       }
     }

@@ -11,6 +11,7 @@ namespace vouch::cli {
 /// One setting of one detector on one link.
 struct CurvePoint {
   double setting = 0;
+  double agility = 0;  ///< Of the adaptive detector.
   double silence_ms = 0;
   double detection_ms = 0;
   double mistake_rate = 0;  ///< Per second.
@@ -22,7 +23,8 @@ struct CurvePoint {
 /// Detection time against mistake rate: what one detector can do on one link.
 struct Curve {
   DetectorKind kind{};
-  double ratio = 1;                ///< As Verdict::ratio has it, for this detector.
+  double ratio = 1;                ///< As Verdict::ratio and cross_ratio have it, for this
+  double cross_ratio = 1;          ///< detector.
   std::vector<CurvePoint> points;  ///< By rising detection time.
 
   /// The fewest mistakes per second at a mean detection time of at most `detection_ms`, by straight
@@ -38,8 +40,15 @@ struct Verdict {
   double ratio = 1;    ///< Its mistakes over the front's: geometric mean over them.
   Interval ratio_ci;   ///< By the bootstrap.
 
+  /// The same where both are what they would be in practice: for each detection time the setting
+  /// that does best on one half of the recording (of the front: the detector, too), counted on the
+  /// other half, both ways. The front above is chosen in hindsight: the least of five noisy curves
+  /// at each time, which is less than any of the five can be expected to do again.
+  double cross_ratio = 1;
+
   /// On or beyond the front, by the figures themselves.
   [[nodiscard]] bool holds() const { return ratio <= 1.0; }
+  [[nodiscard]] bool cross_holds() const { return cross_ratio <= 1.0; }
   /// The same unless the recording shows that it is behind.
   [[nodiscard]] bool may_hold() const { return ratio_ci.low <= 1.0; }
 };
@@ -59,6 +68,10 @@ inline constexpr DetectorKind kFrontKinds[] = {DetectorKind::kFixedTimeout, Dete
                                                DetectorKind::kBertier, DetectorKind::kPhiAccrual,
                                                DetectorKind::kTwoWindow};
 [[nodiscard]] bool is_in_front(DetectorKind kind);
+
+/// What the recommended detector is swept over besides its margin: with it, it gets as many
+/// settings as the five of the front together.
+inline constexpr double kAgilities[] = {0.0, 0.25, 0.5, 0.75, 1.0};
 
 /// `vouch evaluate --compare`: prints a table per link and the summary over all.
 [[nodiscard]] Outcome compare(const EvaluateOptions& options, std::ostream& out);

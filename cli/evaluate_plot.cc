@@ -15,7 +15,6 @@ constexpr double kRight = 12;
 constexpr double kTop = 34;
 constexpr double kBottom = 40;
 constexpr std::size_t kPanelColumns = 3;
-constexpr double kLegendHeight = 56;
 
 /// Colours that differ for the colour-blind too (Okabe and Ito), and dashes where these end.
 struct Stroke {
@@ -146,16 +145,24 @@ class Panel {
   double most_ = 10;
 };
 
-std::string legend() {
-  std::string svg = svg_text(kLeft, 16,
-                             "Mistakes per second against mean detection time; nearer to the lower "
-                             "left is better",
-                             "start", "14");
-  double x = kLeft;
-  for (const DetectorKind kind : kDetectorKinds) {
-    svg += svg_line(x, 34, x + 24, 34, style_of(stroke_of(kind)));
-    svg += svg_text(x + 29, 38, to_string(kind), "start");
-    x += kind == DetectorKind::kPhiExponential ? 134 : 112;
+/// As many names in a row as fit; so high is one row.
+constexpr double kLegendRow = 20;
+constexpr double kLegendEntry = 124;
+
+std::size_t legend_columns(double width) {
+  return static_cast<std::size_t>((width - kLeft) / kLegendEntry);
+}
+
+std::string legend(double width) {
+  std::string svg =
+      svg_text(kLeft, 16, "Mistakes per second against mean detection time", "start", "14");
+  svg += svg_text(kLeft, 31, "nearer to the lower left is better", "start");
+  const std::size_t columns = legend_columns(width);
+  for (std::size_t i = 0; i < kDetectorKinds.size(); ++i) {
+    const double x = kLeft + kLegendEntry * static_cast<double>(i % columns);
+    const double y = 48 + kLegendRow * static_cast<double>(i / columns);
+    svg += svg_line(x, y, x + 24, y, style_of(stroke_of(kDetectorKinds[i])));
+    svg += svg_text(x + 29, y + 4, to_string(kDetectorKinds[i]), "start");
   }
   return svg;
 }
@@ -163,16 +170,21 @@ std::string legend() {
 }  // namespace
 
 std::string picture_of(const std::vector<LinkComparison>& links, const std::string& path) {
-  const std::size_t rows = (links.size() + kPanelColumns - 1) / kPanelColumns;
-  const double width = kPanelWidth * kPanelColumns + 20;
-  const double height = kLegendHeight + kPanelHeight * static_cast<double>(rows);
+  // No wider than the links need: one alone makes a picture of one panel.
+  const std::size_t columns = std::clamp<std::size_t>(links.size(), 1, kPanelColumns);
+  const std::size_t rows = (links.size() + columns - 1) / columns;
+  const double width = kPanelWidth * static_cast<double>(columns) + 20;
+  const std::size_t names = legend_columns(width);
+  const double top =
+      44 + kLegendRow * static_cast<double>((kDetectorKinds.size() + names - 1) / names);
+  const double height = top + kPanelHeight * static_cast<double>(rows);
   std::string svg = "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 " + svg_number(width) +
                     " " + svg_number(height) + "\" width=\"" + svg_number(width) + "\" height=\"" +
                     svg_number(height) + "\" font-family=\"sans-serif\" fill=\"#222222\">\n" +
-                    "<rect width=\"100%\" height=\"100%\" fill=\"#ffffff\"/>\n" + legend();
+                    "<rect width=\"100%\" height=\"100%\" fill=\"#ffffff\"/>\n" + legend(width);
   for (std::size_t i = 0; i < links.size(); ++i) {
-    const Panel panel(links[i], kPanelWidth * static_cast<double>(i % kPanelColumns),
-                      kLegendHeight + kPanelHeight * static_cast<double>(i / kPanelColumns));
+    const Panel panel(links[i], kPanelWidth * static_cast<double>(i % columns),
+                      top + kPanelHeight * static_cast<double>(i / columns));
     svg += panel.draw();
   }
   svg += "</svg>\n";

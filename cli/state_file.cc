@@ -27,18 +27,28 @@ Result<nlohmann::ordered_json> read_state_file(const std::string& path, const St
   text << file.rdbuf();
   try {
     nlohmann::ordered_json document = nlohmann::ordered_json::parse(text.str());
-    const int format = document.at(kind.key).get<int>();
-    const std::string version = document.at("version").get<std::string>();
+    const int format = state_number<int>(document, kind.key, 0);
+    const auto version = state_field<std::string>(document, "version", "a text");
     if (format != kind.format || version != VOUCH_VERSION) {
       return Error{Errc::kBadInput, "--resume: " + path + " is of vouch " + version + ", this is " +
                                         VOUCH_VERSION + ": " + kind.counts +
                                         " of two programs do not add up"};
     }
     return document;
+  } catch (const nlohmann::json::parse_error& error) {
+    return Error{Errc::kBadInput, "--resume: " + path + " is no saved " + kind.name +
+                                      ": it is no JSON, from byte " + std::to_string(error.byte) +
+                                      " on"};
   } catch (const std::exception& error) {
     return Error{Errc::kBadInput,
                  "--resume: " + path + " is no saved " + kind.name + ": " + error.what()};
   }
+}
+
+void bad_state_field(const std::string& field, const std::string& rule,
+                     const nlohmann::ordered_json* value) {
+  throw std::invalid_argument(field + ": must be " + rule +
+                              (value == nullptr ? ", is missing" : ", is " + value->dump()));
 }
 
 }  // namespace vouch::cli

@@ -224,10 +224,13 @@ Result<tune::Inputs> prepare(const TuneSettings& settings, std::vector<tune::Rec
       recording = half_of(recording, tune::Half::kFirst);
     }
   }
-  std::vector<DetectorKind> kinds;
+  std::vector<tune::DetectorShape> kinds;
   for (const DetectorKind kind : kDetectorKinds) {
-    if (is_configurable(kind)) kinds.push_back(kind);
+    if (is_configurable(kind)) kinds.emplace_back(kind);
   }
+  // The recommended one also with a margin that stands still, and one in between.
+  kinds.emplace_back(kRecommendedDetector, 0.375);
+  kinds.emplace_back(kRecommendedDetector, 0.0);
   tune::Space space({.failover = settings.search.failover,
                      .interval = reach_of(recordings).interval,
                      .profile = settings.profile,

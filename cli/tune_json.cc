@@ -21,8 +21,8 @@ ordered_json link_json(const tune::LinkFigures& link) {
   return {{"mistakes", link.mistakes},
           {"observed_s", tune::seconds_of(link.observed)},
           {"mistakes_per_year_seen", tune::rate_per_year(link.mistakes, link.observed)},
-          {"mistakes_per_year_bound",
-           number_of(tune::rate_bound_per_year(link.mistakes, link.observed))},
+          {"mistakes_per_year_bound", number_of(mistake_bound(link))},
+          {"dispersion", link.dispersion},
           {"detection_time_ms_p50", ms_of(link.detection_median)},
           {"detection_time_ms_p99", ms_of(link.detection_p99)},
           {"detection_time_ms_max", ms_of(link.detection_max)}};
@@ -113,9 +113,14 @@ ordered_json validation_json(const TuneReport& report) {
                     {"second", link_json(each.second)},
                     {"kept", each.is_kept()}});
   }
+  tune::LinkFigures second;
+  for (const tune::Validation& each : report.tuning.validations) {
+    second.mistakes += each.second.mistakes;
+    second.observed += each.second.observed;
+  }
   return {{"recordings", rows},
-          {"independent", group_json(report.tuning.validated_independent, {}, report)},
-          {"common_cause", group_json(report.tuning.validated_common, {}, report)}};
+          {"independent", group_json(report.tuning.validated_independent, second, report)},
+          {"common_cause", group_json(report.tuning.validated_common, second, report)}};
 }
 
 ordered_json extrapolation_json(const TuneReport& report, const tune::Point& point) {

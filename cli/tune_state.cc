@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <cmath>
 #include <nlohmann/json.hpp>
 
@@ -12,7 +13,7 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-constexpr StateKind kTuneState = {"vouch_tune_state", 1, "search", "trials"};
+constexpr StateKind kTuneState = {"vouch_tune_state", 2, "search", "trials"};
 
 Json json_of(const TuneSettings& settings) {
   return {{"traces", settings.traces},
@@ -32,33 +33,43 @@ Json json_of(const TuneSettings& settings) {
 
 TuneSettings tune_settings_of(const Json& json) {
   TuneSettings settings;
-  const auto time = [&](const char* name) { return Duration(json.at(name).get<std::int64_t>()); };
-  json.at("traces").get_to(settings.traces);
-  json.at("replicas").get_to(settings.replicas);
-  const auto profile = profile_named(json.at("profile").get<std::string>());
-  if (!profile) throw std::invalid_argument("profile is none");
+  const auto time = [&](const char* name) {
+    return Duration(state_number<std::int64_t>(json, name, 0, kDetectorDurationMax.count()));
+  };
+  const auto rate = [&](const char* name) { return state_field<double>(json, name, "a number"); };
+  settings.traces = state_field<std::vector<std::string>>(json, "traces", "a list of files");
+  settings.replicas = state_number<std::size_t>(json, "replicas", 1);
+  const auto name = state_field<std::string>(json, "profile", "a text");
+  const auto profile = profile_named(name);
+  const Json given = name;
+  if (!profile) bad_state_field("profile", "one of lan, multi-az, wan", &given);
   settings.profile = *profile;
   settings.search.failover = time("failover_ns");
-  json.at("needless_per_year").get_to(settings.search.needless_per_year);
-  json.at("crashes_per_year").get_to(settings.search.crashes_per_year);
+  settings.search.needless_per_year = rate("needless_per_year");
+  settings.search.crashes_per_year = rate("crashes_per_year");
   settings.search.election_cost = time("election_cost_ns");
-  json.at("effort").get_to(settings.search.effort);
+  settings.search.effort = state_number<std::uint32_t>(json, "effort", 1);
   settings.round_trip = time("round_trip_ns");
   settings.interval = time("interval_ns");
   settings.gap = time("gap_ns");
-  json.at("seed").get_to(settings.seed);
-  json.at("validate").get_to(settings.validate);
+  settings.seed = state_number<std::uint64_t>(json, "seed", 0);
+  settings.validate = state_field<bool>(json, "validate", "true or false");
   return settings;
 }
 
 Json json_of(const tune::TrialOutcome& o) {
-  return {o.observed, o.mistakes,  o.elections, o.unavailable,
-          o.time,     o.time_high, o.time_max,  o.phases};
+  return {o.observed,  o.mistakes, o.elections, o.unavailable, o.time,
+          o.time_high, o.time_max, o.phases,    o.dispersion};
 }
 
 tune::TrialOutcome outcome_of(const Json& row) {
+  constexpr std::size_t numbers = 9;
+  if (!row.is_array() || row.size() != numbers ||
+      !std::all_of(row.begin(), row.end(), [](const Json& n) { return n.is_number_integer(); })) {
+    bad_state_field("outcomes", "lists of 9 whole numbers", &row);
+  }
   const auto at = [&](std::size_t i) { return row.at(i).get<std::int64_t>(); };
-  return {at(0), at(1), at(2), at(3), at(4), at(5), at(6), at(7)};
+  return {at(0), at(1), at(2), at(3), at(4), at(5), at(6), at(7), at(8)};
 }
 
 /// Files take whole ones only; a Space makes no others.
@@ -76,6 +87,7 @@ Json detector_json(const DetectorConfig& config) {
     json[knob.field] = knob_setting(config);
   }
   const DetectorConfig usual;
+  if (config.agility != usual.agility) json["agility"] = config.agility;
   if (config.window_size != usual.window_size) json["window_size"] = config.window_size;
   if (config.kind == DetectorKind::kPhiAccrual || config.kind == DetectorKind::kPhiLogistic) {
     json["stddev_min_ms"] = milliseconds_in(config.stddev_min);
@@ -108,9 +120,9 @@ Status write_tune_state(const std::string& path, const TuneState& state) {
 Result<TuneState> read_tune_state(const std::string& path) {
   return state_from_file<TuneState>(path, kTuneState, [](const Json& document) {
     TuneState state;
-    state.settings = tune_settings_of(document.at("settings"));
-    document.at("fingerprint").get_to(state.fingerprint);
-    for (const Json& row : document.at("outcomes"))
+    state.settings = tune_settings_of(state_field<Json>(document, "settings", "an object"));
+    state.fingerprint = state_number<std::uint64_t>(document, "fingerprint", 0);
+    for (const Json& row : state_field<std::vector<Json>>(document, "outcomes", "a list"))
       state.outcomes.push_back(outcome_of(row));
     return state;
   });

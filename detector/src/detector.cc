@@ -4,37 +4,54 @@
 
 namespace vouch {
 
+namespace {
+
+/// By what an estimator looks at.
+template <typename Estimator>
+void move(Instant& suspect_at, Estimator& estimator, Instant now, Seq seq, Instant last,
+          Sampling sampling) {
+  if constexpr (requires { estimator.heartbeat(now); }) {
+    suspect_at = estimator.heartbeat(now);
+  } else if constexpr (requires { estimator.heartbeat(now, seq, sampling, suspect_at); }) {
+    estimator.heartbeat(now, seq, sampling, suspect_at);
+  } else {
+    suspect_at = estimator.heartbeat(now, last, suspect_at, sampling);
+  }
+}
+
+}  // namespace
+
+/// Not inline, so that each kind saves only the registers that it needs itself.
+template <typename Estimator>
+[[gnu::noinline]] void Detector::take(Instant now, Seq seq, Sampling sampling) {
+  const Instant last = std::exchange(last_, now);
+  newest_ = seq;
+  move(suspect_at_, *std::get_if<Estimator>(&estimator_), now, seq, last, sampling);
+}
+
 void Detector::heartbeat(Instant now, Seq seq, Sampling sampling) {
   VOUCH_ASSERT(now >= last_);
   if (seq <= newest_) return;
-  const auto scheduled = [&](auto& estimator) {
-    suspect_at_ = estimator.heartbeat(now, seq, suspect_at_, newest_, sampling);
-  };
-  const auto gap = [&](auto& estimator) {
-    suspect_at_ = estimator.heartbeat(now, last_, suspect_at_, sampling);
-  };
   // The index is switched over by hand: std::visit costs an indirect call per heartbeat.
-  if (auto* fixed = std::get_if<FixedTimeout>(&estimator_)) {
-    suspect_at_ = fixed->heartbeat(now);
-  } else if (auto* chen = std::get_if<ChenNfdE>(&estimator_)) {
-    scheduled(*chen);
-  } else if (auto* adaptive = std::get_if<AdaptiveMargin>(&estimator_)) {
-    scheduled(*adaptive);
-  } else if (auto* phi = std::get_if<PhiAccrual>(&estimator_)) {
-    gap(*phi);
-  } else if (auto* bertier = std::get_if<Bertier>(&estimator_)) {
-    scheduled(*bertier);
-  } else if (auto* two_window = std::get_if<TwoWindow>(&estimator_)) {
-    scheduled(*two_window);
-  } else if (auto* nfd_s = std::get_if<ChenNfdS>(&estimator_)) {
-    scheduled(*nfd_s);
-  } else if (auto* exponential = std::get_if<PhiExponential>(&estimator_)) {
-    gap(*exponential);
+  if (std::holds_alternative<FixedTimeout>(estimator_)) {
+    take<FixedTimeout>(now, seq, sampling);
+  } else if (std::holds_alternative<ChenNfdE>(estimator_)) {
+    take<ChenNfdE>(now, seq, sampling);
+  } else if (std::holds_alternative<AdaptiveMargin>(estimator_)) {
+    take<AdaptiveMargin>(now, seq, sampling);
+  } else if (std::holds_alternative<PhiAccrual>(estimator_)) {
+    take<PhiAccrual>(now, seq, sampling);
+  } else if (std::holds_alternative<Bertier>(estimator_)) {
+    take<Bertier>(now, seq, sampling);
+  } else if (std::holds_alternative<TwoWindow>(estimator_)) {
+    take<TwoWindow>(now, seq, sampling);
+  } else if (std::holds_alternative<ChenNfdS>(estimator_)) {
+    take<ChenNfdS>(now, seq, sampling);
+  } else if (std::holds_alternative<PhiExponential>(estimator_)) {
+    take<PhiExponential>(now, seq, sampling);
   } else {
-    gap(*std::get_if<WindowedQuantile>(&estimator_));
+    take<WindowedQuantile>(now, seq, sampling);
   }
-  last_ = now;
-  newest_ = seq;
 }
 
 void Detector::reset() {

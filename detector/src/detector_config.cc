@@ -49,6 +49,13 @@ Status check_weight(double weight) {
   return broken("deviation_weight", "must be at least 0 and at most 1000", text.data());
 }
 
+Status check_agility(double agility) {
+  if (agility >= 0.0 && agility <= 1.0) return Done{};  // False for NaN, as it should be.
+  std::array<char, 48> text{};
+  std::snprintf(text.data(), text.size(), "%g", agility);
+  return broken("agility", "must be at least 0 and at most 1", text.data());
+}
+
 Status check_threshold(double threshold) {
   if (threshold > 0.0 && threshold <= 300.0) return Done{};  // False for NaN, as it should be.
   std::array<char, 48> text{};
@@ -247,7 +254,7 @@ Status validate(const DetectorConfig& config) {
                           check_count("quantile_per_thousand", "must be between 1 and 1000",
                                       config.quantile_per_thousand, 1000)});
     case DetectorKind::kAdaptiveMargin:
-      return first_error({interval, margin});
+      return first_error({interval, margin, check_agility(config.agility)});
   }
   return Error{Errc::kBadConfig, std::string("kind must be one of ") + detector_kind_names()};
 }

@@ -113,8 +113,10 @@ TEST_F(TuneCommandTest, BadInputIsOneError) {
   expect_error(trace + " --failover 500ms --plot front.png", "--plot: must end with .svg or .html");
   expect_error("--trace none.csv --failover 500ms", "none.csv");
   expect_error("--resume none.json", "--resume: cannot read none.json");
-  std::ofstream(path("state")) << "{\"vouch_tune_state\": 1}";
-  expect_error("--resume state", "is no saved search");
+  std::ofstream(path("state")) << "{\"vouch_tune_state\": 2}";
+  expect_error("--resume state", "is no saved search: version: must be a text, is missing");
+  std::ofstream(path("state")) << "{\"vouch_tune_state\": 2,";
+  expect_error("--resume state", "is no saved search: it is no JSON, from byte 24 on");
 }
 
 }  // namespace

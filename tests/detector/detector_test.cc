@@ -157,6 +157,8 @@ TEST(Detector, NamesTheFieldTheRuleAndTheValueOfABadConfiguration) {
       "quantile_per_thousand must be between 1 and 1000, but is 0");
   add(config_of(DetectorKind::kAdaptiveMargin), &DetectorConfig::safety_margin, Duration(hours(25)),
       "safety_margin must be at least 0 and at most 24 h, but is 9e+07 ms");
+  add(config_of(DetectorKind::kAdaptiveMargin), &DetectorConfig::agility, 1.5,
+      "agility must be at least 0 and at most 1, but is 1.5");
   add(config_of(DetectorKind::kPhiExponential), &DetectorConfig::threshold, 0.0,
       "threshold must be above 0 and at most 300, but is 0");
 

@@ -196,28 +196,40 @@ class Adaptive : public ScheduleReference {
 
  protected:
   void restart(Ns offset) override {
-    first_ = newest_ = smoothed_ = offset;
+    newest_ = mean_ = offset;
+    count_ = 1;
+    spread_ = shared_ = 0;
     rough_ = 1.6L;
     usual_ = log2_by_lines(1 + rough_);
     variance_ = covariance_ = 0;
   }
   void add(Ns offset) override {
-    const Ns jitter = std::min<Ns>(std::abs(offset - newest_) / interval_ * 32, 4095);
+    const Ns error = std::abs(offset - this->offset());
+    const Ns jitter = std::min<Ns>(error / interval_ * 32, 4095);
     const Ns before = log2_by_lines(1 + rough_) - usual_;
     const Ns after = log2_by_lines(1 + jitter) - usual_;
     variance_ += (before * before - variance_) / 256;
     covariance_ += (before * after - covariance_) / 256;
     usual_ += after / 256;
     rough_ += (jitter - rough_) / 8;
+    const Ns one = (newest_ - mean_) / interval_ * 32;
+    const Ns next = (offset - mean_) / interval_ * 32;
+    spread_ += (one * one - spread_) / 256;
+    shared_ += (one * next - shared_) / 256;
     newest_ = offset;
-    smoothed_ += (offset - smoothed_) / 8;
+    count_ = std::min(count_ + 1, 1000);
+    mean_ += (offset - mean_) / count_;
   }
-  [[nodiscard]] Ns offset() const override { return std::max(newest_, smoothed_); }
+  [[nodiscard]] Ns offset() const override {
+    const Ns memory = std::clamp<Ns>((shared_ + 1.0L / 16) / (spread_ + 1.0L / 16), 0, 1);
+    return mean_ + memory * (newest_ - mean_);
+  }
   [[nodiscard]] Ns margin() const override {
     const Ns slope = (covariance_ + 1.0L / 16) / (variance_ + 1.0L / 16);
     const Ns kappa = std::clamp<Ns>(slope, 0, 1);
     const Ns expected = usual_ + kappa * (log2_by_lines(1 + rough_) - usual_);
-    return static_cast<Ns>(config_.safety_margin.count()) * exp2_by_lines(0.75L * expected);
+    const Ns agility = static_cast<Ns>(config_.agility);
+    return static_cast<Ns>(config_.safety_margin.count()) * exp2_by_lines(agility * expected);
   }
 
  private:
@@ -230,9 +242,11 @@ class Adaptive : public ScheduleReference {
     return std::exp2(whole) * (1 + exponent - whole);
   }
 
-  Ns first_ = 0;
   Ns newest_ = 0;
-  Ns smoothed_ = 0;
+  Ns mean_ = 0;
+  int count_ = 0;
+  Ns spread_ = 0;
+  Ns shared_ = 0;
   Ns rough_ = 0;
   Ns usual_ = 0;
   Ns variance_ = 0;
@@ -407,6 +421,7 @@ DetectorConfig random_config(Rng& rng, DetectorKind kind) {
   config.short_window_size = static_cast<std::uint32_t>(rng.between(1, 16));
   config.quantile_per_thousand = static_cast<std::uint32_t>(rng.between(1, 1000));
   config.stddev_min = config.heartbeat_interval / rng.between(5, 50);
+  config.agility = static_cast<double>(rng.between(0, 4)) / 4;
   return config;
 }
 

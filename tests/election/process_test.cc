@@ -11,6 +11,7 @@
 #include <memory>
 #include <sstream>
 #include <thread>
+#include <utility>
 
 #include "tests/support/process.h"
 #include "vouch/detector/rng.h"
@@ -76,6 +77,15 @@ class ElectionProcesses : public ::testing::Test {
     return wait_until([&] { return elected(name) > above; });
   }
 
+  /// Whether `name` was told to stop, or lost the lock: on a machine so busy that heartbeats were
+  /// late.
+  [[nodiscard]] bool gave_up(const std::string& name) const {
+    for (const auto& words : words_of(path(name + ".log"))) {
+      if (words[0] == "stop" || words[0] == "lost") return true;
+    }
+    return false;
+  }
+
   /// The time of the line `kind VERSION ...` of a log; 0 if there is none.
   [[nodiscard]] std::int64_t time_of(const std::string& name, const std::string& kind,
                                      const std::string& version) const {
@@ -98,6 +108,7 @@ TEST_F(ElectionProcesses, AfterKill9TheNextLeadsAfterTheLease) {
   auto leading = start(holder, kLeaseMs, kRefreshMs);
   ASSERT_TRUE(is_elected(holder, 0)) << text_of(path("p0.err"));
   double latest_ms = 0;
+  int measured = 0;
   for (int i = 1; i <= kills; ++i) {
     const std::string next = "p" + std::to_string(i);
     auto waiting = start(next, kLeaseMs, kRefreshMs);
@@ -108,6 +119,10 @@ TEST_F(ElectionProcesses, AfterKill9TheNextLeadsAfterTheLease) {
     leading->send_signal(SIGKILL);
     ASSERT_EQ(leading->wait_for_exit(), 128 + SIGKILL);
     ASSERT_TRUE(is_elected(next, before));
+    const std::string killed = std::exchange(holder, next);
+    leading = std::move(waiting);
+    if (gave_up(killed)) continue;  // It was not the kill that ended its leadership.
+    ++measured;
     EXPECT_EQ(elected(next), before + 1);
     // The version that it took over from says which heartbeat was the last that took effect.
     std::vector<std::string> take;
@@ -115,8 +130,8 @@ TEST_F(ElectionProcesses, AfterKill9TheNextLeadsAfterTheLease) {
       if (take.empty() && words[0] == "done") take = words;
     }
     ASSERT_FALSE(take.empty());
-    const std::int64_t beat_sent = time_of(holder, "send", take[2]);
-    const std::int64_t beat_done = time_of(holder, "done", take[2]);
+    const std::int64_t beat_sent = time_of(killed, "send", take[2]);
+    const std::int64_t beat_done = time_of(killed, "done", take[2]);
     const std::int64_t taken_sent = time_of(next, "send", take[1]);
     const std::int64_t taken_done = std::stoll(take[3]);
     ASSERT_NE(beat_sent, 0);
@@ -127,9 +142,8 @@ TEST_F(ElectionProcesses, AfterKill9TheNextLeadsAfterTheLease) {
     const std::int64_t allowed = is_long() ? 0 : 1000 * kMs;
     EXPECT_LE(taken_done - applied_by, bound + allowed) << "kill " << i;
     latest_ms = std::max(latest_ms, static_cast<double>(taken_done - applied_by) / 1e6);
-    holder = next;
-    leading = std::move(waiting);
   }
+  EXPECT_GE(measured, is_long() ? kills : 1);
   std::printf(
       "%d kills, lease %d ms, refresh %d ms: the latest take-over %.1f ms after the last "
       "heartbeat\n",

@@ -189,6 +189,22 @@ TEST(TuneSearch, TheRecommendedMeetsTheGoalAndTheLinter) {
   EXPECT_LE(found().kinds.size(), inputs().space.kinds().size());
 }
 
+TEST(TuneSearch, AGoalOutOfReachCostsFewTrials) {
+  Search run(inputs(), {.failover = 20ms, .effort = 1});
+  std::size_t trials = 0;
+  while (!run.stage().empty()) {
+    std::vector<TrialOutcome> outcomes;
+    for (const Trial& trial : run.stage())
+      outcomes.push_back(make_trial(inputs(), trial));
+    if (run.stage()[0].kind != TrialKind::kReplay) trials += outcomes.size();
+    run.take(outcomes);
+  }
+  EXPECT_FALSE(run.result().meets_failover);
+  EXPECT_EQ(run.result().proven.size(), 1U);
+  EXPECT_GE(run.result().candidates[run.result().recommended].failovers.size(), 10U);
+  EXPECT_LT(trials, 1'500U);
+}
+
 TEST(TuneSearch, NothingBeatsTheFront) {
   const auto of = [](std::size_t i) {
     return std::pair(needless_rate(found().candidates[i]), found().candidates[i].failover());
@@ -231,6 +247,12 @@ TEST(TuneSearch, SimulatedTimeShowsNoMoreThanTheDataItIsMadeOf) {
   GroupFigures calm = chosen.independent;
   calm.elections = 0;
   EXPECT_DOUBLE_EQ(needless_bound(calm, reach), rate_bound_per_year(0, reach.observed));
+  // Four passes over the recordings with ten elections: one pass shows three at the most.
+  calm.elections = 10;
+  calm.observed = 4 * reach.observed;
+  EXPECT_DOUBLE_EQ(needless_bound(calm, reach), rate_bound_per_year(3, reach.observed));
+  calm.observed = reach.observed / 2;
+  EXPECT_DOUBLE_EQ(needless_bound(calm, reach), rate_bound_per_year(10, calm.observed));
   // Troubles of each link's own rarely meet.
   EXPECT_LT(rate_per_year(chosen.independent.elections, chosen.independent.observed),
             rate_per_year(chosen.common.elections, chosen.common.observed));

@@ -24,6 +24,7 @@ double poisson_below(std::uint64_t count, double mean) {
 
 TEST(TuneStatistics, NoEventInTimeTIsAtMostThreeOverT) {
   EXPECT_EQ(count_bound(0), 3);
+  EXPECT_EQ(count_bound(0, 4.0), 3) << "bursts that were not seen have no size";
   EXPECT_DOUBLE_EQ(rate_bound_per_year(0, std::chrono::hours(24)), 3 * 365.25);
   EXPECT_TRUE(std::isinf(rate_bound_per_year(0, Duration::zero())));
   EXPECT_EQ(rate_per_year(0, 1h), 0);
@@ -91,6 +92,17 @@ TEST(TuneStatistics, AMajorityIsLostWhenEnoughAreSilentAtOnce) {
   // Of five three of four followers.
   EXPECT_NEAR(quorum_losses_per_year(rate, length, 5),
               4 * 3 * std::pow(2e-3, 3) * length * length * kSecondsPerYear, 1e-6);
+}
+
+TEST(TuneStatistics, BurstsCountAsFewerEvents) {
+  EXPECT_EQ(dispersion_of({}), 1);
+  EXPECT_EQ(dispersion_of({0, 0, 0, 0}), 1);
+  EXPECT_EQ(dispersion_of({2, 2, 2, 2}), 1) << "steadier than chance is no better than chance";
+  // Mean 5, variance (225 + 3 * 25) / 3 = 100.
+  EXPECT_DOUBLE_EQ(dispersion_of({20, 0, 0, 0}), 20);
+  // Ten bursts of two: the bound of ten, twice.
+  EXPECT_DOUBLE_EQ(count_bound(20, 2.0), 2 * count_bound(10));
+  EXPECT_GT(count_bound(20, 2.0), count_bound(20));
 }
 
 }  // namespace

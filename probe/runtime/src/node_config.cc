@@ -152,6 +152,7 @@ void read_detector(JsonObject object, JsonProblem& problem, DetectorConfig& dete
   detector.safety_margin = object.milliseconds("safety_margin_ms", detector.safety_margin);
   detector.threshold = object.real("threshold", detector.threshold);
   detector.deviation_weight = object.real("deviation_weight", detector.deviation_weight);
+  detector.agility = object.real("agility", detector.agility);
   detector.window_size = static_cast<std::uint32_t>(
       object.number("window_size", 1, kDetectorWindowMax, detector.window_size));
   detector.short_window_size = static_cast<std::uint32_t>(

@@ -24,7 +24,8 @@ std::vector<KnobText> main_texts() {
        "Failovers are faster. Outages that were sat out before now cost an election."},
       {"consent_hold",
        "The confirmation window: for how long a peer that agreed to an election binds itself to "
-       "the one who asked.",
+       "the one who asked. Where one node fails at a time it is hardly felt: who gets its consents "
+       "campaigns within a round trip, and what is measured to take longer lengthens it by itself.",
        "A candidate has more time to collect consents and to campaign on slow or lossy links. A "
        "candidate that dies in between holds the others up for longer. At most half a lease.",
        "The group is free sooner when a candidate dies. On slow links consents expire before the "
@@ -125,6 +126,13 @@ std::vector<KnobText> knob_texts() {
          "Suspects earlier: the question has been answered when the lease ends. More "
          "mistakes; each costs a question, none an election."});
   }
+  texts.push_back(
+      {"detector.agility",
+       "`adaptive`: how strongly the margin follows the jitter that is to be expected.",
+       "On links that are rough for a while and calm for a while: more margin when it is "
+       "needed and less when not. 1 is in proportion.",
+       "On links whose jitter comes and goes without warning: the margin stands still. 0 "
+       "is safety_margin itself, whatever the link does."});
   texts.push_back({"detector.window_size",
                    "How many of the newest heartbeats a detector remembers.",
                    "Steadier, and slower to follow a network that has changed.",

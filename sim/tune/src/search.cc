@@ -25,6 +25,11 @@ constexpr std::uint32_t kNeighbourHangs = 8;
 constexpr std::size_t kProvenMax = 4;
 constexpr std::size_t kFrontMax = 6;
 
+/// Where even the best failover of the quick trials takes so many times the goal, all that is left
+/// to say is by how much it is missed: that takes one setting, and few trials.
+constexpr std::int64_t kOutOfReach = 3;
+constexpr std::uint32_t kThinned = 4;
+
 /// Of the other kinds of detectors so many are neighbours.
 constexpr std::size_t kOtherKindsMax = 3;
 
@@ -64,7 +69,7 @@ void add_outcome(Candidate& candidate, TrialKind kind, const TrialOutcome& outco
   }
 }
 
-/// Needless elections per hour seen, of both kinds together.
+/// Needless elections per year seen, of both kinds together.
 double seen_rate(const Candidate& candidate) {
   return rate_per_year(candidate.independent.elections, candidate.independent.observed) +
          rate_per_year(candidate.common.elections, candidate.common.observed);
@@ -76,9 +81,14 @@ void LinkFigures::add(const TrialOutcome& outcome) {
   const std::int64_t phases = std::max<std::int64_t>(outcome.phases, 1);
   mistakes += static_cast<std::uint64_t>((outcome.mistakes + phases - 1) / phases);
   observed += Duration(outcome.observed / phases);
+  dispersion = std::max(dispersion, static_cast<double>(outcome.dispersion) / 1000);
   detection_median = std::max(detection_median, Duration(outcome.time));
   detection_p99 = std::max(detection_p99, Duration(outcome.time_high));
   detection_max = std::max(detection_max, Duration(outcome.time_max));
+}
+
+double mistake_bound(const LinkFigures& link) {
+  return rate_bound_per_year(link.mistakes, link.observed, link.dispersion);
 }
 
 void GroupFigures::add(const TrialOutcome& outcome) {
@@ -90,7 +100,8 @@ void GroupFigures::add(const TrialOutcome& outcome) {
 
 double Validation::promised() const {
   if (first.observed <= Duration::zero()) return 0;
-  return count_bound(first.mistakes) * seconds_of(second.observed) / seconds_of(first.observed);
+  return count_bound(first.mistakes, first.dispersion) * seconds_of(second.observed) /
+         seconds_of(first.observed);
 }
 
 Reach reach_of(const std::vector<Recording>& recordings) {
@@ -107,8 +118,14 @@ Reach reach_of(const std::vector<Recording>& recordings) {
 }
 
 double needless_bound(const GroupFigures& figures, const Reach& reach) {
-  return std::max(rate_bound_per_year(figures.elections, figures.observed),
-                  rate_bound_per_year(0, reach.observed));
+  if (figures.observed <= reach.observed) {
+    return rate_bound_per_year(figures.elections, figures.observed);
+  }
+  // The recordings were used several times over: so many elections are as good as what one pass
+  // over them would have shown.
+  const double passes = seconds_of(figures.observed) / std::max(seconds_of(reach.observed), 1e-9);
+  const double of_one = std::ceil(static_cast<double>(figures.elections) / passes);
+  return rate_bound_per_year(static_cast<std::uint64_t>(of_one), reach.observed);
 }
 
 double needless_rate(const Candidate& candidate) {
@@ -258,6 +275,7 @@ void Search::add_group_trials(const Point& point, std::size_t chunks, std::uint3
                               std::uint32_t hangs, std::vector<Trial>& trials) const {
   const std::uint32_t effort = options_.effort;
   const std::size_t all = chunk_count(inputs_.recordings);
+  chunks = (chunks + thinned_ - 1) / thinned_;
   const std::size_t common = std::min(all, chunks * effort);
   // Evenly over all recordings.
   for (std::size_t i = 0; i < common; ++i) {
@@ -270,8 +288,8 @@ void Search::add_group_trials(const Point& point, std::size_t chunks, std::uint3
       trials.push_back({.kind = kind, .point = point, .part = i});
   };
   add(TrialKind::kIndependent, static_cast<std::uint32_t>(chunks));
-  add(TrialKind::kCrash, crashes);
-  add(TrialKind::kHang, hangs);
+  add(TrialKind::kCrash, (crashes + thinned_ - 1) / thinned_);
+  add(TrialKind::kHang, (hangs + thinned_ - 1) / thinned_);
 }
 
 void Search::begin_screen() {
@@ -286,7 +304,7 @@ void Search::begin_screen() {
             {place(heartbeat), place(kind), 0, place(lease), kUsualConfirmation, kUsualProgress});
         if (!point) continue;
         const auto order = [&](const Point& each) {
-          const bool is_other = space.kinds()[each.kind] != kRecommendedDetector;
+          const bool is_other = space.kinds()[each.kind].kind != kRecommendedDetector;
           return std::tuple(is_late(each), link_of(each)->mistakes, is_other);
         };
         if (!best || order(*point) < order(*best)) best = point;
@@ -358,6 +376,11 @@ void Search::begin_prove() {
   std::vector<std::size_t> front = front_of(order);
   front.resize(std::min(front.size(), kFrontMax));
   order.resize(std::min(order.size(), kProvenMax));
+  if (tuning_.candidates[order[0]].failover() > kOutOfReach * options_.failover) {
+    thinned_ = kThinned;
+    front.clear();
+    order.resize(1);
+  }
   order.insert(order.end(), front.begin(), front.end());
   std::sort(order.begin(), order.end());
   order.erase(std::unique(order.begin(), order.end()), order.end());
@@ -452,7 +475,7 @@ void Search::begin_validate() {
       trials_.push_back({TrialKind::kReplay, point, part, second});
   }
   const std::size_t all = chunk_count(inputs_.held_back);
-  const std::size_t chunks = std::min<std::size_t>(all, kProveChunks * options_.effort);
+  const std::size_t chunks = std::min<std::size_t>(all, kProveChunks / thinned_ * options_.effort);
   for (std::size_t i = 0; i < chunks; ++i) {
     const auto spread = static_cast<std::uint32_t>(i * all / chunks);
     trials_.push_back({TrialKind::kCommon, point, spread, 1});

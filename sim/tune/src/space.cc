@@ -66,14 +66,15 @@ Space::Space(const SpaceOptions& options) : options_(options) {
   leases_.erase(std::unique(leases_.begin(), leases_.end()), leases_.end());
   for (const Duration heartbeat : heartbeats_) {
     margins_.emplace_back();
-    for (const DetectorKind kind : options.kinds)
-      margins_.back().push_back(margins_of(kind, heartbeat));
+    for (const DetectorShape& shape : options.kinds)
+      margins_.back().push_back(margins_of(shape.kind, heartbeat));
   }
 }
 
 DetectorConfig Space::detector(const Point& point, Duration interval) const {
   DetectorConfig config;
-  config.kind = options_.kinds[point.kind];
+  config.kind = options_.kinds[point.kind].kind;
+  config.agility = options_.kinds[point.kind].agility;
   config.heartbeat_interval = interval;
   config.stddev_min = whole(heartbeats_[point.heartbeat] / 20);
   set_knob(config, margins_[point.heartbeat][point.kind][point.margin]);

@@ -19,16 +19,28 @@ double rate_per_year(std::uint64_t count, Duration observed) {
   return static_cast<double>(count) / seconds_of(observed) * kSecondsPerYear;
 }
 
-double count_bound(std::uint64_t count) {
+double count_bound(std::uint64_t count, double dispersion) {
   if (count == 0) return 3;
-  const double n = static_cast<double>(count) + 1;
+  const double n = static_cast<double>(count) / dispersion + 1;
   const double root = 1 - 1 / (9 * n) + kZ95 / (3 * std::sqrt(n));
-  return n * root * root * root;
+  return dispersion * n * root * root * root;
 }
 
-double rate_bound_per_year(std::uint64_t count, Duration observed) {
+double dispersion_of(const std::vector<double>& counts) {
+  if (counts.size() < 2) return 1;
+  const auto size = static_cast<double>(counts.size());
+  double mean = 0;
+  for (const double count : counts)
+    mean += count / size;
+  double squares = 0;
+  for (const double count : counts)
+    squares += (count - mean) * (count - mean);
+  return mean > 0 ? std::max(1.0, squares / (size - 1) / mean) : 1;
+}
+
+double rate_bound_per_year(std::uint64_t count, Duration observed, double dispersion) {
   if (observed <= Duration::zero()) return kInfinity;
-  return count_bound(count) / seconds_of(observed) * kSecondsPerYear;
+  return count_bound(count, dispersion) / seconds_of(observed) * kSecondsPerYear;
 }
 
 Duration quantile_of(const std::vector<Duration>& sorted, std::uint32_t per_hundred) {

@@ -1,12 +1,16 @@
 #include "vouch/tune/trial.h"
 
 #include <algorithm>
+#include <cmath>
+#include <span>
+#include <vector>
 
 #include "vouch/detector/assert.h"
 #include "vouch/detector/replay.h"
 #include "vouch/detector/rng.h"
 #include "vouch/sim/run.h"
 #include "vouch/sim/vouch_protocol.h"
+#include "vouch/tune/statistics.h"
 
 namespace vouch::tune {
 namespace {
@@ -40,12 +44,22 @@ void replay_phase(const Recording& recording, std::uint64_t multiple, std::uint6
   replay.end_segment();
 }
 
+/// Equal parts of a recording in which mistakes are counted apart.
+constexpr std::size_t kParts = 16;
+
+void add_parts(const Replay& replay, std::vector<double>& parts) {
+  const std::span<const QosBlock> blocks = replay.blocks();
+  for (std::size_t i = 0; i < blocks.size(); ++i)
+    parts[i * kParts / blocks.size()] += static_cast<double>(blocks[i].mistakes);
+}
+
 TrialOutcome replay_link(const Inputs& inputs, const Recording& recording, const Point& point) {
   const Duration heartbeat = inputs.space.heartbeats()[point.heartbeat];
   const std::int64_t multiple =
       std::max<std::int64_t>(1, (heartbeat + recording.interval / 2) / recording.interval);
   TrialOutcome outcome;
   outcome.phases = multiple;
+  std::vector<double> parts(kParts);
   for (std::int64_t phase = 0; phase < multiple; ++phase) {
     Result<Detector> detector =
         make_detector(inputs.space.detector(point, multiple * recording.interval));
@@ -53,6 +67,7 @@ TrialOutcome replay_link(const Inputs& inputs, const Recording& recording, const
     Replay replay(*std::move(detector));
     replay_phase(recording, static_cast<std::uint64_t>(multiple), static_cast<std::uint64_t>(phase),
                  replay);
+    add_parts(replay, parts);
     const QosSummary summary = replay.mistakes();
     outcome.observed += summary.observed.count();
     outcome.mistakes += static_cast<std::int64_t>(summary.mistakes);
@@ -62,6 +77,9 @@ TrialOutcome replay_link(const Inputs& inputs, const Recording& recording, const
     outcome.time_high = std::max(outcome.time_high, times.quantile(990).count());
     outcome.time_max = std::max(outcome.time_max, times.max().count());
   }
+  for (double& part : parts)
+    part /= static_cast<double>(multiple);
+  outcome.dispersion = std::llround(1000 * dispersion_of(parts));
   return outcome;
 }
 
@@ -202,17 +220,23 @@ class GroupTrial {
     plan_.fault_from = sim::kStart + warm_up(config_) + settled +
                        Duration(rng.between(0, 10 * config_.heartbeat_interval.count()));
     plan_.faults.push_back({plan_.fault_from, fault});
-    plan_.fault_until =
-        plan_.fault_from + 8 * config_.lease + 2 * config_.progress_timeout + seconds(1);
-    plan_.end = plan_.fault_until;
-    const sim::RunResult result = run_plan({});
+    // Most are replaced by the first of these; what happens until then is the same in both runs.
+    const Duration usual =
+        2 * config_.lease + seconds(1) +
+        (trial_.kind == TrialKind::kHang ? config_.progress_timeout : Duration{});
+    const Duration longest = 8 * config_.lease + 2 * config_.progress_timeout + seconds(1);
     TrialOutcome outcome;
-    // Where no leader was there to fail the gap is the links' work.
-    if (!result.began_led) return outcome;
-    outcome.observed = result.during.length.count();
-    outcome.time = result.during.first_gap.count();
-    outcome.elections = result.during.elections;
-    outcome.unavailable = result.during.unavailable.count();
+    for (const Duration length : {usual, longest}) {
+      plan_.fault_until = plan_.end = plan_.fault_from + length;
+      const sim::RunResult result = run_plan({});
+      // Where no leader was there to fail the gap is the links' work.
+      if (!result.began_led) return outcome;
+      outcome.observed = result.during.length.count();
+      outcome.time = result.during.first_gap.count();
+      outcome.elections = result.during.elections;
+      outcome.unavailable = result.during.unavailable.count();
+      if (outcome.time > 0 && result.leaders_at_heal != 0) break;
+    }
     return outcome;
   }
 

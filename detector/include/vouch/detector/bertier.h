@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <cmath>
 #include <cstdint>
 
@@ -20,44 +21,52 @@ namespace vouch {
 ///     deviation_weight
 ///
 /// Modification: `var` begins at a quarter of the interval instead of zero, or the first late
-/// heartbeat would be a mistake. The margin is never below zero.
+/// heartbeat would be a mistake. The margin is never below zero. An offset more than some 128
+/// intervals from the mean, which a huge margin lets pass as a sample, begins everything anew.
 class Bertier : public OnSchedule<Bertier> {
  public:
   /// `config` has been validated. Allocates the window.
   explicit Bertier(const DetectorConfig& config)
       : OnSchedule(config.heartbeat_interval),
         weight_(static_cast<float>(config.deviation_weight)),
-        window_(static_cast<std::uint16_t>(config.window_size), 16 * config.heartbeat_interval) {}
+        window_(static_cast<std::uint16_t>(config.window_size), 128 * config.heartbeat_interval) {}
 
-  void restart(Instant now, Seq seq) {
-    window_.restart(offset_of(now, seq));
+  void restart(std::int64_t offset) {
+    window_.restart(offset);
     delay_ = 0;
     deviation_ = static_cast<float>(interval()) / 4;
   }
 
-  void sample(Instant now, Seq seq) {
-    const std::int64_t offset = offset_of(now, seq);
-    const float error = static_cast<float>(wrapping_subtract(offset, window_.mean())) - delay_;
-    delay_ += kGain * error;
-    deviation_ += kGain * (std::fabs(error) - deviation_);
-    window_.sample(offset);
+  void sample(std::int64_t offset) {
+    const std::int64_t mean = window_.mean();
+    if (!window_.sample(offset)) return restart(offset);
+    follow(wrapping_subtract(offset, mean));
+  }
+  [[nodiscard]] bool is_routine(std::int64_t offset) const { return window_.is_routine(offset); }
+  void sample_routine(std::int64_t offset) {
+    follow(wrapping_subtract(offset, window_.mean()));
+    window_.sample_routine(offset);
   }
 
-  [[nodiscard]] std::int64_t expected(std::uint64_t seq) const {
-    return wrapping_add(intervals(seq), window_.mean());
-  }
+  [[nodiscard]] std::int64_t expected() const { return window_.mean(); }
 
+  /// An absurd error must not leave the range of a day by much: sums stay inside 64 bits.
   [[nodiscard]] std::int64_t margin() const {
-    const float margin = delay_ + weight_ * deviation_;
-    // An absurd error must not leave the range of a day by much: sums stay inside 64 bits.
-    if (!(margin > 0)) return 0;
-    return margin < kMarginMax ? static_cast<std::int64_t>(margin)
-                               : static_cast<std::int64_t>(kMarginMax);
+    return static_cast<std::int64_t>(std::clamp(delay_ + weight_ * deviation_, 0.0F, kMarginMax));
   }
 
  private:
   static constexpr float kGain = 0.1F;
   static constexpr float kMarginMax = 1e17F;
+
+  /// As sums of two products: each waits for what is kept in memory only half as long as in the
+  /// increments above, which are the same.
+  void follow(std::int64_t late_by) {
+    const auto late = static_cast<float>(late_by);
+    const float error = late - delay_;
+    delay_ = (1 - kGain) * delay_ + kGain * late;
+    deviation_ = (1 - kGain) * deviation_ + kGain * std::fabs(error);
+  }
 
   float weight_;
   OffsetWindow window_;

@@ -22,11 +22,11 @@ class ChenNfdE : public OnSchedule<ChenNfdE> {
                 4 * (config.heartbeat_interval + config.safety_margin)),
         margin_(config.safety_margin.count()) {}
 
-  void restart(Instant now, Seq seq) { window_.restart(offset_of(now, seq)); }
-  void sample(Instant now, Seq seq) { window_.sample(offset_of(now, seq)); }
-  [[nodiscard]] std::int64_t expected(std::uint64_t seq) const {
-    return wrapping_add(intervals(seq), window_.mean());
-  }
+  void restart(std::int64_t offset) { window_.restart(offset); }
+  void sample(std::int64_t offset) { window_.sample(offset); }
+  [[nodiscard]] bool is_routine(std::int64_t offset) const { return window_.is_routine(offset); }
+  void sample_routine(std::int64_t offset) { window_.sample_routine(offset); }
+  [[nodiscard]] std::int64_t expected() const { return window_.mean(); }
   [[nodiscard]] std::int64_t margin() const { return margin_; }
 
  private:
@@ -50,14 +50,14 @@ class ChenNfdS : public OnSchedule<ChenNfdS> {
         block_size_(static_cast<std::uint16_t>(config.window_size)),
         margin_(config.safety_margin.count()) {}
 
-  void restart(Instant now, Seq seq) {
-    anchor_ = offset_of(now, seq);
+  void restart(std::int64_t offset) {
+    anchor_ = offset;
     before_ = block_ = 0;
     in_block_ = 1;
   }
 
-  void sample(Instant now, Seq seq) {
-    const std::int64_t offset = wrapping_subtract(offset_of(now, seq), anchor_);
+  void sample(std::int64_t absolute) {
+    const std::int64_t offset = wrapping_subtract(absolute, anchor_);
     if (in_block_ == block_size_) {
       before_ = block_;
       block_ = offset;
@@ -68,8 +68,8 @@ class ChenNfdS : public OnSchedule<ChenNfdS> {
     ++in_block_;
   }
 
-  [[nodiscard]] std::int64_t expected(std::uint64_t seq) const {
-    return wrapping_add(wrapping_add(intervals(seq), anchor_), std::min(before_, block_));
+  [[nodiscard]] std::int64_t expected() const {
+    return wrapping_add(anchor_, std::min(before_, block_));
   }
   [[nodiscard]] std::int64_t margin() const { return margin_; }
 

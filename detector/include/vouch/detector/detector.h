@@ -55,6 +55,9 @@ class Detector {
 
   explicit Detector(Estimator estimator) : estimator_(std::move(estimator)) {}
 
+  template <typename Kind>
+  void take(Instant now, Seq seq, Sampling sampling);
+
   Instant suspect_at_ = kNever;
   Instant last_ = kLongAgo;
   Seq newest_{};

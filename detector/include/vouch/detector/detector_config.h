@@ -23,7 +23,8 @@ enum class DetectorKind : std::uint8_t {
   kPhiExponential,  ///< Phi as Cassandra has it: exponential gaps.
   kTwoWindow,       ///< 2W-FD: the later of two expected arrivals (Tomsic et al. 2015).
   kQuantile,        ///< Empirical quantile of the gaps plus `safety_margin`.
-  kAdaptiveMargin,  ///< Follows bursts, and scales its margin by the jitter it expects.
+  kAdaptiveMargin,  ///< Learns how long a delay lasts, and scales its margin by the jitter
+                    ///< expected.
 };
 
 /// Every kind, in the order of tables: whatever sweeps or lists detectors goes through this.
@@ -71,7 +72,7 @@ struct DetectorConfig {
   /// sending time or the quantile (Chen's alpha and delta). At least zero. Detection time is about
   /// `heartbeat_interval + safety_margin`; a margin below one interval makes a mistake of every
   /// lost heartbeat. The adaptive detector multiplies it by 1 on a link without jitter and by more
-  /// on others.
+  /// on others, unless its agility is 0.
   Duration safety_margin = std::chrono::milliseconds(300);
 
   /// The phi kinds: suspect when phi reaches this. In (0, 300]; 8 means that a heartbeat is later
@@ -80,6 +81,10 @@ struct DetectorConfig {
 
   /// Bertier: how many smoothed deviations the margin is (the paper's phi, 4 there). In [0, 1000].
   double deviation_weight = 4.0;
+
+  /// Adaptive: how strongly the margin follows the jitter that is expected. In [0, 1]: 0 not at
+  /// all, 1 in proportion.
+  double agility = 0.75;
 
   /// Every kind but fixed and adaptive: how many of the newest samples count. In [1, 65535]. A long
   /// window is steady, a short one follows a changing network.

@@ -15,9 +15,10 @@ namespace vouch {
 /// sections 3 and 6): NFD-S, NFD-E, Bertier's, the two-window and the adaptive-margin detector.
 ///
 /// The *offset* of a heartbeat is `arrival - interval * number`: the delay plus an unknown
-/// constant. `Estimator` derives from `OnSchedule<Estimator>` and offers `restart(now, seq)`,
-/// `sample(now, seq)`, `expected(seq)` (the expected arrival, in nanoseconds) and `margin()`. Lost
-/// heartbeats leave no trace: only their numbers are skipped.
+/// constant. `Estimator` derives from `OnSchedule<Estimator>` and offers `restart(offset)`,
+/// `sample(offset)`, `expected()` (the offset to be expected, in nanoseconds) and `margin()`, which
+/// is at least zero and changes with these two only. Lost heartbeats leave no trace: only their
+/// numbers are skipped.
 ///
 /// Modification: the paper's sender never stops; a real one is paused, and then all its later
 /// heartbeats are late by the pause. A heartbeat that comes more than one interval after its own
@@ -29,39 +30,23 @@ namespace vouch {
 template <typename Estimator>
 class OnSchedule {
  public:
-  /// The freshness point that follows from heartbeat `seq`, arrived at `now`. `suspect_at` is the
-  /// one before (kNever for the first heartbeat) and `newest` the number that it followed from.
+  /// Moves `suspect_at`, kNever before the first heartbeat, to the freshness point that follows
+  /// from heartbeat `seq`, arrived at `now`.
   ///
-  /// Inline, as it runs per heartbeat and peer.
-  [[nodiscard]] Instant heartbeat(Instant now, Seq seq, Instant suspect_at, Seq newest,
-                                  Sampling sampling) {
+  /// Inline, as it runs per heartbeat and peer. What is not routine is done elsewhere, so that this
+  /// needs no stack.
+  void heartbeat(Instant now, Seq seq, Sampling sampling, Instant& suspect_at) {
     Estimator& self = static_cast<Estimator&>(*this);
-    if (suspect_at == kNever) [[unlikely]] {
-      restart(now, seq);
-    } else if (sampling == Sampling::kOff) [[unlikely]] {
-      // The schedule may have moved unseen, so this heartbeat gets an interval from here, like that
-      // of a fixed timeout. Its number is not believed: nothing checks it against the schedule.
-      outage_late_ = kUnsampled;
-      return saturating_add(now, Duration(interval_ + self.margin()));
-    } else {
-      // After such heartbeats the freshness point is not on the schedule: the estimate is asked.
-      const bool was_off = std::isnan(outage_late_);
-      const std::int64_t own_suspect_at =
-          was_off
-              ? wrapping_add(self.expected(seq.value()), self.margin())
-              : wrapping_add(nanoseconds(suspect_at), intervals(seq.value() - newest.value() - 1));
-      const std::int64_t late = wrapping_subtract(nanoseconds(now), own_suspect_at);
-      if (late >= interval_) [[unlikely]] {
-        if (!was_off && !schedule_moved(late)) return at(wrapping_add(own_suspect_at, interval_));
-        restart(now, seq);
-      } else if (late < -interval_ - 2 * self.margin()) [[unlikely]] {
-        restart(now, seq);
-      } else {
-        outage_late_ = kNoOutage;
-        self.sample(now, seq);
-      }
+    const std::int64_t scheduled = intervals(seq.value());
+    const std::int64_t offset = wrapping_subtract(nanoseconds(now), scheduled);
+    if (suspect_at == kNever || sampling == Sampling::kOff || !is_usual(offset) ||
+        !self.is_routine(offset)) [[unlikely]] {
+      return take_unusual(now, seq, sampling, suspect_at);
     }
-    return at(wrapping_add(self.expected(seq.value() + 1), self.margin()));
+    outage_late_ = kNoOutage;
+    self.sample_routine(offset);
+    latest_ = wrapping_add(self.expected(), self.margin());
+    suspect_at = at(wrapping_add(wrapping_add(scheduled, latest_), interval_));
   }
 
  protected:
@@ -78,35 +63,66 @@ class OnSchedule {
   static std::int64_t wrapping_add(std::int64_t a, std::int64_t b) {
     return static_cast<std::int64_t>(static_cast<std::uint64_t>(a) + static_cast<std::uint64_t>(b));
   }
-  [[nodiscard]] std::int64_t intervals(std::uint64_t count) const {
-    return static_cast<std::int64_t>(count * static_cast<std::uint64_t>(interval_));
-  }
-
-  /// The offset of a heartbeat; wraps.
-  [[nodiscard]] std::int64_t offset_of(Instant now, Seq seq) const {
-    return wrapping_subtract(nanoseconds(now), intervals(seq.value()));
-  }
-
   [[nodiscard]] std::int64_t interval() const { return interval_; }
+
+  /// An estimator whose `sample` has an unusual case tells it by hiding these two.
+  static bool is_routine(std::int64_t /*offset*/) { return true; }
+  void sample_routine(std::int64_t offset) { static_cast<Estimator&>(*this).sample(offset); }
 
  private:
   static constexpr float kNoOutage = std::numeric_limits<float>::infinity();
   static constexpr float kUnsampled = std::numeric_limits<float>::quiet_NaN();
 
-  void restart(Instant now, Seq seq) {
-    outage_late_ = kNoOutage;
-    static_cast<Estimator&>(*this).restart(now, seq);
+  [[nodiscard]] std::int64_t intervals(std::uint64_t count) const {
+    return static_cast<std::int64_t>(count * static_cast<std::uint64_t>(interval_));
   }
 
-  /// A late heartbeat after another late one: true if it did not catch up.
-  [[nodiscard]] bool schedule_moved(std::int64_t late) {
+  /// Neither so late nor so early that it is no sample.
+  [[nodiscard]] bool is_usual(std::int64_t offset) const {
+    const std::int64_t late = wrapping_subtract(offset, latest_);
+    if (late >= interval_) return false;
+    return late >= -interval_ ||
+           late >= -interval_ - 2 * static_cast<const Estimator&>(*this).margin();
+  }
+
+  [[gnu::noinline, gnu::cold]] void take_unusual(Instant now, Seq seq, Sampling sampling,
+                                                 Instant& suspect_at) {
+    Estimator& self = static_cast<Estimator&>(*this);
+    const std::int64_t scheduled = intervals(seq.value());
+    const std::int64_t offset = wrapping_subtract(nanoseconds(now), scheduled);
+    const std::int64_t late = wrapping_subtract(offset, latest_);
+    const bool is_first = suspect_at == kNever;
+    if (!is_first && sampling == Sampling::kOff) {
+      // The schedule may have moved unseen, so this heartbeat gets an interval from here, like that
+      // of a fixed timeout. Its number is not believed: nothing checks it against the schedule.
+      outage_late_ = kUnsampled;
+      suspect_at = saturating_add(now, Duration(interval_ + self.margin()));
+      return;
+    }
+    if (!is_first && is_usual(offset)) {
+      outage_late_ = kNoOutage;
+      self.sample(offset);
+      latest_ = wrapping_add(self.expected(), self.margin());
+    } else if (is_first || late < interval_ || !is_outage(late)) {
+      outage_late_ = kNoOutage;
+      self.restart(offset);
+      latest_ = wrapping_add(self.expected(), self.margin());
+    }
+    suspect_at = at(wrapping_add(wrapping_add(scheduled, latest_), interval_));
+  }
+
+  /// Whether a late heartbeat belongs to an outage. After another late one it does if it caught up:
+  /// otherwise the schedule has moved. So it has after heartbeats that were not sampled.
+  [[nodiscard]] bool is_outage(std::int64_t late) {
+    if (std::isnan(outage_late_)) return false;
     const auto late_now = static_cast<float>(late);
     const bool moved = late_now > outage_late_ - static_cast<float>(interval_) / 2;
     outage_late_ = late_now;
-    return moved;
+    return !moved;
   }
 
   std::int64_t interval_;
+  std::int64_t latest_ = 0;  ///< The offset up to which a heartbeat is in time; wraps.
   /// How late the last heartbeat was, in nanoseconds, if it was not sampled. A float keeps half an
   /// interval apart in outages of days, in four bytes. kUnsampled after Sampling::kOff.
   float outage_late_ = kNoOutage;
@@ -117,10 +133,10 @@ class OnSchedule {
 /// Integer arithmetic throughout. The mean is exact to two units of the window (512 ns).
 class OffsetWindow {
  public:
-  /// Allocates room for `capacity` samples. Steps from one offset to the next of up to `longest`
-  /// fit; a longer one begins the window anew.
+  /// Allocates room for `capacity` samples. An offset further than about `longest` from the mean
+  /// begins the window anew.
   OffsetWindow(std::uint16_t capacity, Duration longest)
-      : window_(capacity, Window::shift_for(longest, 31)) {}
+      : window_(capacity, Window::shift_for(longest, kSpanBits)) {}
 
   /// Begins the window with this offset as its only sample.
   void restart(std::int64_t offset) {
@@ -128,54 +144,79 @@ class OffsetWindow {
     window_.push(0);
     reciprocal_ = reciprocal_of(1);
     anchor_ = offset;
-    first_ = last_ = sum_ = 0;
+    sum_ = mean_ = 0;
   }
 
-  /// Adds an offset, over the oldest one if the window is full.
+  /// Adds an offset, over the oldest one if the window is full. False if it was too far from the
+  /// mean, so that the window began anew.
   ///
-  /// The window holds the *steps* from one offset to the next, which fit into 32 bits however far
-  /// the two clocks drift apart; the offset of its oldest sample is kept beside it.
-  void sample(std::int64_t absolute) {
-    const std::int64_t offset = relative(absolute);
-    const std::int64_t long_step = offset - last_;
-    const auto step = static_cast<std::int32_t>(long_step);
-    if (step != long_step) [[unlikely]]
-      return restart(absolute);
-    const bool evicts = window_.full();
-    window_.push(static_cast<std::uint32_t>(step));
-    sum_ += offset;
-    if (evicts) {
-      sum_ -= first_;
-      first_ += static_cast<std::int32_t>(window_.oldest());
-    } else {
-      reciprocal_ = reciprocal_of(window_.size());
+  /// The window holds the low 32 bits of each offset in units against the anchor: however far the
+  /// two clocks drift apart, the offsets of one window lie close together. None is added that is
+  /// 2^28 units from the mean of those before it, so that two of them differ by less than five
+  /// times as much, and their difference follows from the low bits.
+  bool sample(std::int64_t absolute) {
+    if (is_routine(absolute)) {
+      sample_routine(absolute);
+      return true;
     }
-    last_ = offset;
+    const std::int64_t offset = relative(absolute);
+    if (!is_near(offset)) {
+      restart(absolute);
+      return false;
+    }
+    window_.push(static_cast<std::uint32_t>(offset));
+    sum_ += offset;
+    reciprocal_ = reciprocal_of(window_.size());
+    set_mean();
+    return true;
+  }
+
+  /// The same in two parts for a full window and an offset near its mean.
+  [[nodiscard]] bool is_routine(std::int64_t absolute) const {
+    return window_.full() && is_near(relative(absolute));
+  }
+  void sample_routine(std::int64_t absolute) {
+    const auto low_bits = static_cast<std::uint32_t>(relative(absolute));
+    sum_ += static_cast<std::int32_t>(low_bits - window_.replace_oldest(low_bits));
+    set_mean();
   }
 
   /// The mean of the offsets; wraps like the offsets themselves.
-  [[nodiscard]] std::int64_t mean() const {
-    __extension__ using Wide = __int128;
-    return absolute(static_cast<std::int64_t>((static_cast<Wide>(sum_) * reciprocal_) >> 63));
-  }
+  [[nodiscard]] std::int64_t mean() const { return absolute(mean_); }
 
   /// The mean of the newest `count` offsets (of all, if there are fewer), in as many steps.
   [[nodiscard]] std::int64_t newest_mean(std::uint16_t count) const {
     if (count > window_.size()) count = window_.size();
-    std::int64_t below_last = 0;
-    for (std::uint16_t back = 0; back + 1 < count; ++back) {
-      below_last +=
-          static_cast<std::int32_t>(window_.newest(back)) * std::int64_t{count - 1 - back};
-    }
+    const std::uint32_t last = window_.newest(0);
+    const std::int64_t beyond_mean =
+        static_cast<std::int32_t>(last - static_cast<std::uint32_t>(mean_));
+    std::int64_t beyond_last = 0;
+    for (std::uint16_t back = 1; back < count; ++back)
+      beyond_last += static_cast<std::int32_t>(window_.newest(back) - last);
     // Rounds towards zero where `mean` rounds down: within the two units.
-    return absolute(last_ - below_last / count);
+    if (count > 1) beyond_last /= count;
+    return absolute(mean_ + beyond_mean + beyond_last);
   }
 
  private:
+  static constexpr int kSpanBits = 28;
+
+  [[nodiscard]] bool is_near(std::int64_t offset) const {
+    constexpr std::uint64_t span = std::uint64_t{1} << kSpanBits;
+    return static_cast<std::uint64_t>(offset) - static_cast<std::uint64_t>(mean_) + span < 2 * span;
+  }
+
+  /// Four times the sum, as the upper half of a product comes for free.
+  void set_mean() {
+    __extension__ using Wide = __int128;
+    const auto fourfold = static_cast<std::int64_t>(static_cast<std::uint64_t>(sum_) << 2);
+    mean_ = static_cast<std::int64_t>((static_cast<Wide>(fourfold) * reciprocal_) >> 64);
+  }
+
   /// Turns the division by the number of samples into a multiplication: a division per heartbeat
   /// would cost as much as everything else together.
-  static std::uint64_t reciprocal_of(std::uint16_t count) {
-    return (std::uint64_t{1} << 63) / count + 1;
+  static std::int64_t reciprocal_of(std::uint16_t count) {
+    return (std::int64_t{1} << 62) / count + 1;
   }
 
   /// An offset against the first one of the window, in units of the window.
@@ -185,18 +226,17 @@ class OffsetWindow {
            window_.shift();
   }
   [[nodiscard]] std::int64_t absolute(std::int64_t units) const {
-    const std::int64_t half_unit = std::int64_t{1} << (window_.shift() - 1);
-    const std::int64_t offset = units * (std::int64_t{1} << window_.shift()) + half_unit;
+    // The middle of the unit, in halves of one.
+    const std::uint64_t halves = 2 * static_cast<std::uint64_t>(units) + 1;
     return static_cast<std::int64_t>(static_cast<std::uint64_t>(anchor_) +
-                                     static_cast<std::uint64_t>(offset));
+                                     (halves << (window_.shift() - 1)));
   }
 
   Window window_;
-  std::int64_t anchor_ = 0;       ///< The offset that began the window; wraps.
-  std::int64_t first_ = 0;        ///< The oldest sample, in units against the anchor.
-  std::int64_t last_ = 0;         ///< The newest sample.
-  std::int64_t sum_ = 0;          ///< The sum of the samples.
-  std::uint64_t reciprocal_ = 0;  ///< 2^63 / number of samples, rounded up.
+  std::int64_t anchor_ = 0;      ///< The offset that began the window; wraps.
+  std::int64_t sum_ = 0;         ///< The sum of the samples, in units against the anchor.
+  std::int64_t mean_ = 0;        ///< Their mean.
+  std::int64_t reciprocal_ = 0;  ///< 2^62 / number of samples, rounded up.
 };
 
 }  // namespace vouch

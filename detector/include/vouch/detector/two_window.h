@@ -25,14 +25,16 @@ class TwoWindow : public OnSchedule<TwoWindow> {
                 4 * (config.heartbeat_interval + config.safety_margin)),
         margin_(config.safety_margin.count()) {}
 
-  void restart(Instant now, Seq seq) { window_.restart(offset_of(now, seq)); }
-  void sample(Instant now, Seq seq) { window_.sample(offset_of(now, seq)); }
+  void restart(std::int64_t offset) { window_.restart(offset); }
+  void sample(std::int64_t offset) { window_.sample(offset); }
+  [[nodiscard]] bool is_routine(std::int64_t offset) const { return window_.is_routine(offset); }
+  void sample_routine(std::int64_t offset) { window_.sample_routine(offset); }
 
-  [[nodiscard]] std::int64_t expected(std::uint64_t seq) const {
+  [[nodiscard]] std::int64_t expected() const {
     const std::int64_t of_long = window_.mean();
     // Offsets wrap, their difference does not.
     const std::int64_t later = wrapping_subtract(window_.newest_mean(short_size_), of_long);
-    return wrapping_add(wrapping_add(intervals(seq), of_long), std::max<std::int64_t>(later, 0));
+    return wrapping_add(of_long, std::max<std::int64_t>(later, 0));
   }
   [[nodiscard]] std::int64_t margin() const { return margin_; }
 

@@ -54,6 +54,15 @@ class Window {
     if (size_ < capacity_) ++size_;
   }
 
+  /// The same for a full window, where nothing is left to count. Returns what it overwrites.
+  std::uint32_t replace_oldest(std::uint32_t sample) {
+    const std::uint32_t replaced = slots_[head_];
+    slots_[head_] = sample;
+    const std::uint32_t next = head_ + 1U;
+    head_ = static_cast<std::uint16_t>(next == capacity_ ? 0 : next);
+    return replaced;
+  }
+
   void clear() {
     head_ = 0;
     size_ = 0;

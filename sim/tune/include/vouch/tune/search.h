@@ -18,14 +18,18 @@ namespace vouch::tune {
 
 /// How one detector did on single links, all recordings together.
 struct LinkFigures {
-  std::uint64_t mistakes = 0;   ///< Of one pass over the recordings, rounded up.
-  Duration observed{};          ///< By one pass.
-  Duration detection_median{};  ///< Of the worst recording, as the next two.
+  std::uint64_t mistakes = 0;  ///< Of one pass over the recordings, rounded up.
+  Duration observed{};         ///< By one pass.
+  double dispersion = 1;       ///< Of the mistakes; of the worst recording, as all below.
+  Duration detection_median{};
   Duration detection_p99{};
   Duration detection_max{};
 
   void add(const TrialOutcome& outcome);
 };
+
+/// Mistakes of one link per year that the data cannot exclude.
+[[nodiscard]] double mistake_bound(const LinkFigures& link);
 
 /// How the group did while no node failed.
 struct GroupFigures {
@@ -120,7 +124,8 @@ struct Unavailability {
 };
 
 /// Needless elections per year that the data cannot exclude. Simulated time says no more than the
-/// recordings that it is made of: it counts as at most `reach.observed`.
+/// recordings that it is made of: it counts as at most `reach.observed`, and the elections in it in
+/// the same proportion.
 [[nodiscard]] double needless_bound(const GroupFigures& figures, const Reach& reach);
 [[nodiscard]] double needless_rate(const Candidate& candidate);
 [[nodiscard]] double needless_bound(const Candidate& candidate, const Reach& reach);
@@ -168,6 +173,7 @@ class Search {
   Stage stage_ = Stage::kReplay;
   std::vector<Trial> trials_;
   std::vector<LinkFigures> links_;  ///< By heartbeat, kind, margin.
+  std::uint32_t thinned_ = 1;  ///< Only one of so many trials is made: the goal is out of reach.
   Tuning tuning_;
 };
 

@@ -37,13 +37,22 @@ struct Point {
   friend auto operator<=>(const Point&, const Point&) = default;
 };
 
+/// A kind of detector, with what else of it is tried apart from its margin.
+struct DetectorShape {
+  DetectorKind kind{};
+  double agility = DetectorConfig{}.agility;
+
+  DetectorShape(DetectorKind of) : kind(of) {}  // NOLINT: a kind is its usual shape.
+  DetectorShape(DetectorKind of, double with) : kind(of), agility(with) {}
+};
+
 /// What a Space is made from.
 struct SpaceOptions {
   Duration failover{};  ///< The goal: values are tried around what could meet it.
   Duration interval{};  ///< The shortest heartbeat interval that the data can show.
   Profile profile = Profile::kLan;
   Duration round_trip{};  ///< Above zero.
-  std::vector<DetectorKind> kinds;
+  std::vector<DetectorShape> kinds;
 };
 
 /// Every value that a search may try. Combinations are far more; `is_accepted` says which of them
@@ -54,7 +63,7 @@ class Space {
 
   [[nodiscard]] const std::vector<Duration>& heartbeats() const { return heartbeats_; }
   [[nodiscard]] const std::vector<Duration>& leases() const { return leases_; }
-  [[nodiscard]] const std::vector<DetectorKind>& kinds() const { return options_.kinds; }
+  [[nodiscard]] const std::vector<DetectorShape>& kinds() const { return options_.kinds; }
   /// So many for each kind and heartbeat interval, rising.
   static constexpr std::uint8_t kMargins = 16;
   /// The share of the lease for which a consent binds, in eighths; and the progress timeout, in

@@ -21,11 +21,20 @@ inline constexpr double kSecondsPerYear = 365.25 * 86'400;
 /// confidence, if they come independently (Poisson). Of none it is 3: the rule of three (Hanley and
 /// Lippman-Hand, JAMA 1983). Of more, Wilson and Hilferty's approximation (1931) of the quantile
 /// of chi-squared, off by less than one in a hundred.
-[[nodiscard]] double count_bound(std::uint64_t count);
+///
+/// Events that come in bursts are fewer than they look: with a `dispersion` d, n of them say as
+/// much as n / d independent ones, each of which counts d times (quasi-Poisson: McCullagh, Nelder,
+/// "Generalized linear models", 1989, section 6.2.3).
+[[nodiscard]] double count_bound(std::uint64_t count, double dispersion = 1);
+
+/// The variance of counts in equal stretches of time over their mean, at least 1, as which
+/// independent events have it; 1 if nothing was counted.
+[[nodiscard]] double dispersion_of(const std::vector<double>& counts);
 
 /// Events per year that the data cannot exclude: count_bound within `observed`; infinite if nothing
 /// was observed.
-[[nodiscard]] double rate_bound_per_year(std::uint64_t count, Duration observed);
+[[nodiscard]] double rate_bound_per_year(std::uint64_t count, Duration observed,
+                                         double dispersion = 1);
 
 /// The value that `per_hundred` of a hundred do not exceed, by nearest rank. `sorted` ascending;
 /// zero of none.

@@ -39,6 +39,7 @@ struct TrialOutcome {
   std::int64_t time_high = 0;    ///< kReplay: 99 of 100 detection times,
   std::int64_t time_max = 0;     ///< and the longest.
   std::int64_t phases = 0;       ///< kReplay: how often `observed` counts the recording.
+  std::int64_t dispersion = 0;   ///< kReplay: dispersion_of the mistakes, in thousandths.
 
   friend bool operator==(const TrialOutcome&, const TrialOutcome&) = default;
 };
