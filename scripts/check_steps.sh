@@ -148,8 +148,8 @@ expect_same_bytes() {
 
 # Units of build/tidy. The edges (files, sockets, JSON, CLI11) cost four times what the rest does: they
 # have a step of their own.
-readonly tidy_core='/(vouch_(detector|probe|host|quorum_check|sim|libraft_guard)[.]dir/Unity|detector/src|probe/core|probe/host|quorum_check/src|sim/src|examples)/'
-readonly tidy_edges='/(vouch_(trace|record|runtime|scenario|report|tune|cli)[.]dir/Unity|detector/trace|probe/runtime|quorum_check/record|sim/scenario|sim/report|sim/tune|cli)/'
+readonly tidy_core='/(vouch_(detector|probe|host|quorum_check|sim|election|election_sim|libraft_guard)[.]dir/Unity|detector/src|probe/core|probe/host|quorum_check/src|sim/src|election/(src|sim)|examples)/'
+readonly tidy_edges='/(vouch_(trace|record|runtime|scenario|report|tune|election_runner|election_sqlite|cli)[.]dir/Unity|detector/trace|probe/runtime|quorum_check/record|sim/scenario|sim/report|sim/tune|election/(runner|sqlite)|cli)/'
 
 step_tidy() { run_clang_tidy "$tidy_core"; }
 
@@ -170,7 +170,7 @@ run_clang_tidy() {
   everything+=" $options"
   export tidy cache everything options
   sed -n 's/^ *"file": "\(.*\)",\{0,1\}$/\1/p' build/tidy/compile_commands.json |
-    grep -v _headers.dir | grep -E "$units" | sort -u |
+    grep -vE '/headers/vouch/|cmake_pch' | grep -E "$units" | sort -u |
     xargs -d '\n' -r -n 1 -P "$(nproc)" bash -euo pipefail -c '
       members=$(sed -n "s/^#include \"\(.*\)\"\$/\1/p" "$0" | grep "\.cc\$" || true)
       passed=$cache/$(cat "$0" ${members} - <<<"$everything" | sha256sum | cut -d " " -f 1)

@@ -105,7 +105,7 @@ class GroupWatch {
   void handle_record(Core& core, Slot from, const Heartbeat& heartbeat, const GroupRecord& record,
                      bool echo_fresh);
   void handle_support(Core& core, Slot from, const GroupRecord& record, Instant promised_at);
-  void handle_request(Core& core, Slot from, const ConfirmRequest& request);
+  void handle_request(Core& core, Slot from, const ConfirmRequest& received);
   void handle_reply(Core& core, Slot from, const ConfirmReply& reply);
   /// What `relayed` says of this group, heard from the leader by `via`; its evidence proves the
   /// leader's lease until `proved_until`. Whether it earned a promise.
