@@ -7,6 +7,7 @@
 
 #include <condition_variable>
 #include <mutex>
+#include <thread>
 #include <vector>
 
 #include "tests/support/process.h"
@@ -73,6 +74,31 @@ TEST(Candidate, LeadsRenewsAndGivesTheLockBack) {
   EXPECT_FALSE(candidate->current());
   EXPECT_TRUE(candidate->wait_settled(std::chrono::minutes(1)));
   EXPECT_TRUE(store.list()->at(0).is_released);
+}
+
+/// Takes its time before it notes that leadership has ended.
+class Slow final : public CandidateListener {
+ public:
+  void handle_event(const LeadershipEvent& event) override {
+    if (event.kind == EventKind::kLost) std::this_thread::sleep_for(milliseconds(30));
+    heard_.handle_event(event);
+  }
+  [[nodiscard]] bool has(EventKind kind) const { return heard_.has(kind); }
+
+ private:
+  Heard heard_;
+};
+
+TEST(Candidate, SettledIsWhatTheListenerHasHeardTheEndOf) {
+  MemoryLockStore store;
+  Slow slow;
+  auto candidate = Candidate::create(config_for(milliseconds(2000)), store, &slow).value();
+  candidate->start();
+  ASSERT_TRUE(wait_until([&] { return slow.has(EventKind::kElected); }));
+  candidate->close();
+  candidate->work_stopped();
+  EXPECT_TRUE(candidate->wait_settled(std::chrono::minutes(1)));
+  EXPECT_TRUE(slow.has(EventKind::kLost));
 }
 
 TEST(Candidate, TheNextLeadsWhenTheFirstGivesUp) {

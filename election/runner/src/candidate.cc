@@ -70,7 +70,8 @@ class Candidate::Impl {
 
   [[nodiscard]] bool wait_settled(Duration patience) {
     std::unique_lock lock(mutex_);
-    return settled_.wait_for(lock, patience, [&] { return elector_.is_settled(); });
+    return settled_.wait_for(
+        lock, patience, [&] { return elector_.is_settled() && events_.empty() && !is_telling_; });
   }
 
  private:
@@ -85,7 +86,6 @@ class Candidate::Impl {
     }
     const std::optional<Leadership> now = elector_.current(boottime_now());
     if (now && now->valid_until > told_until_) extended_ = now;
-    if (elector_.is_settled()) settled_.notify_all();
   }
 
   void wake() const {
@@ -113,6 +113,7 @@ class Candidate::Impl {
 
   /// Gives out what has happened, in order, with the mutex open: the listener may call us.
   void tell(std::unique_lock<std::mutex>& lock) {
+    is_telling_ = true;
     while (!events_.empty() || extended_) {
       if (events_.empty()) {
         const Leadership leadership = *std::exchange(extended_, std::nullopt);
@@ -132,6 +133,8 @@ class Candidate::Impl {
       }
       lock.lock();
     }
+    is_telling_ = false;
+    if (elector_.is_settled()) settled_.notify_all();
   }
 
   /// By the clock that counts suspend: steady timers would be late by the time that was slept.
@@ -176,6 +179,7 @@ class Candidate::Impl {
   std::optional<Leadership> extended_;
   Instant told_until_ = kLongAgo;
   bool is_over_ = false;
+  bool is_telling_ = false;  ///< The listener may be within a call.
   int wake_;
   int timer_;
   std::thread keeper_;  ///< The threads come last: they use all of the above.

@@ -43,7 +43,8 @@ class Candidate {
   void work_stopped();
   /// Resigns for good. After work_stopped() the lock is given back; `wait_settled` waits for that.
   void close();
-  /// False if it is not settled after `patience`.
+  /// Until nothing is left to do and the listener has heard of everything, so not to be called by
+  /// the listener. False if that takes longer than `patience`.
   [[nodiscard]] bool wait_settled(Duration patience);
 
   /// Permission to do the work of a leader now. By the clock, whatever the threads are doing.
