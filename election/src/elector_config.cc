@@ -13,22 +13,6 @@ using Kind = LintTerm::Kind;
 
 constexpr std::uint32_t kDriftMax = 100'000;
 
-void add_range(std::vector<LintRow>& rows, std::string_view name_min, std::string_view name_max,
-               const LintSide& low, const LintSide& field, const LintSide& high) {
-  LintRow row{.name = name_min, .left = low, .right = field, .other = high};
-  // "lease_min" is about "lease".
-  row.field = name_min.substr(0, name_min.size() - 4);
-  row.why = "outside the range for which the rules are shown to hold";
-  row.kind = LintRow::Kind::kMin;
-  rows.push_back(row);
-  row.name = name_max;
-  row.left = field;
-  row.right = high;
-  row.other = low;
-  row.kind = LintRow::Kind::kMax;
-  rows.push_back(row);
-}
-
 }  // namespace
 
 Duration ElectorConfig::held_lease() const {

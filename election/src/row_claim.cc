@@ -218,81 +218,45 @@ void RowClaim::tell_holder(Instant now, const std::optional<LockRecord>& record,
   tenure.tell({.kind = EventKind::kHolderChanged, .token = token, .holder = holder}, now);
 }
 
+/// What was not applied, or nobody knows whether, is asked for again; unless it surely was not, the
+/// record is read first.
+void RowClaim::try_again(Instant now, StoreOutcome outcome) {
+  if (outcome != StoreOutcome::kUnavailable) is_unsure_ = true;
+  next_at_ = outcome == StoreOutcome::kConditionFailed ? now : now + retry_interval();
+}
+
 void RowClaim::handle_take(Instant now, const Out& out, const StoreReply& reply, Tenure& tenure) {
-  switch (reply.outcome) {
-    case StoreOutcome::kApplied:
-      if (!wants_ || tenure.role() != Role::kIdle) {
-        // It was told to stay out meanwhile.
-        confirmed_ = out.version;
-        holds_ = true;
-        is_unsure_ = false;
-        begin_release(now);
-      } else if (now < out.sent_at + held_lease_) {
-        hold(now, out.version, reply.token, out.sent_at, tenure);
-      } else {
-        // The reply took a whole lease: the record is ours, and the lease has run out.
-        is_unsure_ = true;
-        next_at_ = now;
-      }
-      return;
-    case StoreOutcome::kConditionFailed:
-      is_unsure_ = true;
-      next_at_ = now;
-      return;
-    case StoreOutcome::kUnavailable:
-      is_unsure_ = true;
-      next_at_ = now + refresh_interval_;
-      return;
-    case StoreOutcome::kAmbiguous:
-      is_unsure_ = true;
-      next_at_ = now + retry_interval();
-      return;
+  is_unsure_ = true;
+  if (reply.outcome != StoreOutcome::kApplied) return try_again(now, reply.outcome);
+  if (!wants_ || tenure.role() != Role::kIdle) {
+    // It was told to stay out meanwhile.
+    confirmed_ = out.version;
+    holds_ = true;
+    is_unsure_ = false;
+    begin_release(now);
+  } else if (now < out.sent_at + held_lease_) {
+    hold(now, out.version, reply.token, out.sent_at, tenure);
+  } else {
+    // The reply took a whole lease: the record is ours, and the lease has run out.
+    next_at_ = now;
   }
 }
 
 void RowClaim::handle_renew(Instant now, const Out& out, const StoreReply& reply, Tenure& tenure) {
   // Once the lease has run out, what was applied late is an own record to take over from.
   if (!holds_ && !is_releasing_) return;
-  switch (reply.outcome) {
-    case StoreOutcome::kApplied:
-      confirmed_ = out.version;
-      attempts_.clear();
-      is_unsure_ = false;
-      if (tenure.leads()) tenure.extend(now, out.sent_at);
-      next_at_ = is_releasing_ ? now : out.sent_at + heartbeat_interval_;
-      return;
-    case StoreOutcome::kConditionFailed:
-      is_unsure_ = true;
-      next_at_ = now;
-      return;
-    case StoreOutcome::kUnavailable:
-      next_at_ = now + retry_interval();
-      return;
-    case StoreOutcome::kAmbiguous:
-      is_unsure_ = true;
-      next_at_ = now + retry_interval();
-      return;
-  }
+  if (reply.outcome != StoreOutcome::kApplied) return try_again(now, reply.outcome);
+  confirmed_ = out.version;
+  attempts_.clear();
+  is_unsure_ = false;
+  if (tenure.leads()) tenure.extend(now, out.sent_at);
+  next_at_ = is_releasing_ ? now : out.sent_at + heartbeat_interval_;
 }
 
 void RowClaim::handle_release(Instant now, const StoreReply& reply) {
-  switch (reply.outcome) {
-    case StoreOutcome::kApplied:
-      end_release();
-      next_at_ = now;
-      return;
-    case StoreOutcome::kConditionFailed:
-      is_unsure_ = true;
-      next_at_ = now;
-      return;
-    case StoreOutcome::kUnavailable:
-      next_at_ = now + retry_interval();
-      return;
-    case StoreOutcome::kAmbiguous:
-      is_unsure_ = true;
-      next_at_ = now + retry_interval();
-      return;
-  }
+  if (reply.outcome != StoreOutcome::kApplied) return try_again(now, reply.outcome);
+  end_release();
+  next_at_ = now;
 }
 
 void RowClaim::hold(Instant now, const RecordVersion& version, FencingToken token, Instant sent_at,

@@ -123,22 +123,6 @@ LintSide constant(std::string_view text, Duration value) {
   return LintSide(text, value, Kind::kConstant);
 }
 
-void add_range(std::vector<LintRow>& rows, std::string_view name_min, std::string_view name_max,
-               const LintSide& low, const LintSide& field, const LintSide& high) {
-  LintRow row{.name = name_min, .left = low, .right = field, .other = high};
-  // "lease_min" is about "lease".
-  row.field = name_min.substr(0, name_min.size() - 4);
-  row.why = "outside the range for which the rules are shown to hold";
-  row.kind = LintRow::Kind::kMin;
-  rows.push_back(row);
-  row.name = name_max;
-  row.left = field;
-  row.right = high;
-  row.other = low;
-  row.kind = LintRow::Kind::kMax;
-  rows.push_back(row);
-}
-
 /// The range of each field, in the order in which validate looks at them.
 void add_ranges(std::vector<LintRow>& rows, const Knobs& k) {
   const LintSide zero = constant("0", Duration::zero());
@@ -334,6 +318,22 @@ void add_front_end_rows(std::vector<LintRow>& rows, const Knobs& k, const Monito
 }
 
 }  // namespace
+
+void add_range(std::vector<LintRow>& rows, std::string_view name_min, std::string_view name_max,
+               const LintSide& low, const LintSide& field, const LintSide& high) {
+  LintRow row{.name = name_min, .left = low, .right = field, .other = high};
+  // "lease_min" is about "lease".
+  row.field = name_min.substr(0, name_min.size() - 4);
+  row.why = "outside the range for which the rules are shown to hold";
+  row.kind = LintRow::Kind::kMin;
+  rows.push_back(row);
+  row.name = name_max;
+  row.left = field;
+  row.right = high;
+  row.other = low;
+  row.kind = LintRow::Kind::kMax;
+  rows.push_back(row);
+}
 
 LintSide::LintSide(std::string_view name, Duration value, LintTerm::Kind kind)
     : count_(1), unit_(Unit::kTime) {

@@ -82,6 +82,7 @@ class RowClaim {
   void observe(Instant now, const std::optional<LockRecord>& record, Tenure& tenure);
   void watch_for_twin(Instant now, const LockRecord& record, Tenure& tenure);
   void tell_holder(Instant now, const std::optional<LockRecord>& record, Tenure& tenure);
+  void try_again(Instant now, StoreOutcome outcome);
   void handle_take(Instant now, const Out& out, const StoreReply& reply, Tenure& tenure);
   void handle_renew(Instant now, const Out& out, const StoreReply& reply, Tenure& tenure);
   void handle_release(Instant now, const StoreReply& reply);

@@ -99,6 +99,11 @@ struct LintRow {
   [[nodiscard]] std::string message() const;
 };
 
+/// Appends the two rows of a field's range, `low` <= `field` <= `high`. `name_min` is the field's
+/// name and "_min".
+void add_range(std::vector<LintRow>& rows, std::string_view name_min, std::string_view name_max,
+               const LintSide& low, const LintSide& field, const LintSide& high);
+
 /// Every inequality that a Monitor's knobs must or should keep, judged, in a fixed order: first the
 /// range of each field, then the relations. `validate` refuses what has an unsafe row, so a linter
 /// and Monitor::create cannot disagree. Any values may be in `config`; nodes and groups are not
