@@ -96,10 +96,11 @@ class DemoElection {
  private:
   [[nodiscard]] Status spawn(std::size_t i) {
     const std::string work = (folder_ / "work").string();
-    std::array<std::string, 14> words{
+    std::array<std::string, 16> words{
         "vouch",   "elect",
         "--store", "sqlite:" + (folder_ / "locks.db").string(),
         "--name",  "demo",
+        "--owner", "c" + std::to_string(i + 1),
         "--lease", kDemoLease,
         "--log",   log_of(i).string(),
         "--",      "/bin/sh",
