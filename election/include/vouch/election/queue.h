@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <variant>
@@ -95,6 +96,17 @@ enum class QueueNoticeKind : std::uint8_t {
 struct QueueNotice {
   QueueNoticeKind kind = QueueNoticeKind::kPlaceGone;
   SessionId session{};
+};
+
+/// A store that keeps queues, as programs use it.
+class QueueStore : public Store {
+ public:
+  /// Carries out one request of an Elector.
+  [[nodiscard]] virtual QueueReply apply(const QueueRequest& request) = 0;
+
+  /// Who hears what the store says without being asked. Called before the first request; `notify`
+  /// is called on a thread of the store's, returns soon and does not call the store.
+  virtual void set_notify(std::function<void(const QueueNotice&)> notify) = 0;
 };
 
 }  // namespace vouch::election

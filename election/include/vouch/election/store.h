@@ -70,24 +70,19 @@ struct StoreReply {
   std::string trouble;               ///< For a person: what the store said when it failed.
 };
 
-/// A store with conditional writes, as programs use it: each call blocks, at the most about as long
-/// as it was told to. Implementations say whether several threads may call at once.
-///
-/// A read carries no permission to write: what may be written is decided by owner and version, and
-/// only who made a version up knows it in time.
-class LockStore {
+/// What every store offers beside the requests of an Elector. Each call blocks, at the most about as
+/// long as the store was told to when it was opened. Implementations say whether several threads
+/// may call at once.
+class Store {
  public:
-  virtual ~LockStore() = default;
+  virtual ~Store() = default;
 
-  /// Carries out one request of an Elector.
-  [[nodiscard]] virtual StoreReply apply(const StoreRequest& request) = 0;
-
-  /// Every lock, ordered by name.
+  /// Every lock, ordered by name; of a queue its first place.
   [[nodiscard]] virtual Result<std::vector<LockRecord>> list() = 0;
 
-  /// Marks a lock as released whoever holds it. The holder learns of it at its next heartbeat, so
-  /// two may lead until then: for an operator who knows that the holder is gone. kConditionFailed:
-  /// there is nothing to release.
+  /// Marks a lock as released (removes the first place of a queue) whoever holds it. The holder
+  /// learns of it at its next heartbeat, so two may lead until then: for an operator who knows that
+  /// the holder is gone. kConditionFailed: there is nothing to release.
   [[nodiscard]] virtual StoreOutcome force_release(const std::string& name) = 0;
 
   /// A fenced write: stores `value` under `key` in the same step in which it is checked that the
@@ -98,6 +93,16 @@ class LockStore {
 
   /// What fenced_put stored last under `key`; empty if nothing.
   [[nodiscard]] virtual Result<std::optional<std::string>> fenced_get(const std::string& key) = 0;
+};
+
+/// A store with conditional writes, as programs use it.
+///
+/// A read carries no permission to write: what may be written is decided by owner and version, and
+/// only who made a version up knows it in time.
+class LockStore : public Store {
+ public:
+  /// Carries out one request of an Elector.
+  [[nodiscard]] virtual StoreReply apply(const StoreRequest& request) = 0;
 };
 
 }  // namespace vouch::election
