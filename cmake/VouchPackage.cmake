@@ -14,6 +14,7 @@ set(VOUCH_PACKAGE_OF_nlohmann_json::nlohmann_json "nlohmann_json 3.11")
 set(VOUCH_PACKAGE_OF_CLI11::CLI11 "CLI11 2.1")
 set(VOUCH_PACKAGE_OF_ZLIB::ZLIB "ZLIB")
 set(VOUCH_PACKAGE_OF_SQLite::SQLite3 "SQLite3 3.37")
+set(VOUCH_PACKAGE_OF_CURL::libcurl "CURL 7.88")
 
 get_property(components GLOBAL PROPERTY VOUCH_INSTALLED_COMPONENTS)
 set(VOUCH_COMPONENT_NEEDS "")

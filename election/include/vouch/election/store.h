@@ -70,8 +70,8 @@ struct StoreReply {
   std::string trouble;               ///< For a person: what the store said when it failed.
 };
 
-/// What every store offers beside the requests of an Elector. Each call blocks, at the most about as
-/// long as the store was told to when it was opened. Implementations say whether several threads
+/// What every store offers beside the requests of an Elector. Each call blocks, at the most about
+/// as long as the store was told to when it was opened. Implementations say whether several threads
 /// may call at once.
 class Store {
  public:
