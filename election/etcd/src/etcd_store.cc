@@ -192,8 +192,8 @@ class EtcdStore::Impl {
 
   QueueReply apply(const QueueRequest& request) {
     deadline_ = Clock::now() + request.timeout;
-    QueueReply reply = std::visit([&](const auto& op) { return carry_out(request.name, op); },
-                                  request.operation);
+    QueueReply reply =
+        std::visit([&](const auto& op) { return carry_out(request.name, op); }, request.operation);
     reply.id = request.id;
     return reply;
   }
@@ -352,7 +352,8 @@ class EtcdStore::Impl {
 
   QueueReply carry_out(const std::string& /*name*/, const OpenSession& open) {
     const auto whole = std::chrono::ceil<std::chrono::seconds>(open.timeout).count();
-    const std::uint64_t ttl_s = std::max(kTtlMin, static_cast<std::uint64_t>(std::max<std::int64_t>(0, whole)));
+    const std::uint64_t ttl_s =
+        std::max(kTtlMin, static_cast<std::uint64_t>(std::max<std::int64_t>(0, whole)));
     Called called = elector_.call("/v3/lease/grant", etcd::grant_body(ttl_s), deadline_);
     if (called.outcome != StoreOutcome::kApplied) return answer(std::move(called));
     const std::optional<etcd::LeaseReply> reply = etcd::read_lease(called.body);

@@ -131,7 +131,8 @@ std::optional<QueueNoticeKind> Watcher::watch(const WatchJob& job, std::uint64_t
   };
   const HttpReply reply = client_->stream(request, [&](std::string_view piece) {
     rest += piece;
-    for (std::size_t end = 0; (end = rest.find('\n')) != std::string::npos; rest.erase(0, end + 1)) {
+    for (std::size_t end = 0; (end = rest.find('\n')) != std::string::npos;
+         rest.erase(0, end + 1)) {
       if (end > 0 && !take_line(std::string_view(rest).substr(0, end))) return false;
     }
     return rest.size() <= kLineMax;

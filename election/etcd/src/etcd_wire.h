@@ -6,9 +6,9 @@
 #include <string_view>
 #include <vector>
 
-// What etcd's JSON gateway says and is told. Keys and values are base64, 64-bit numbers are strings,
-// and what is zero, false or empty is left out. Every field of a reply is checked: a reply that is
-// not as it should be gives nothing.
+// What etcd's JSON gateway says and is told. Keys and values are base64, 64-bit numbers are
+// strings, and what is zero, false or empty is left out. Every field of a reply is checked: a reply
+// that is not as it should be gives nothing.
 
 namespace vouch::election::etcd {
 
@@ -61,8 +61,8 @@ struct WatchLine {
 /// most `limit` of them if that is not 0.
 [[nodiscard]] std::string range_body(std::string_view key, std::string_view end = {},
                                      std::uint64_t limit = 0);
-/// If `key` was made at revision `created` (0: is absent), `operations`; and then or else a range of
-/// `key`.
+/// If `key` was made at revision `created` (0: is absent), `operations`; and then or else a range
+/// of `key`.
 [[nodiscard]] std::string transaction_body(std::string_view key, std::uint64_t created,
                                            const std::string& operation);
 [[nodiscard]] std::string put_operation(std::string_view key, std::string_view value,

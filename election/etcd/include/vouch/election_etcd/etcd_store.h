@@ -13,8 +13,8 @@
 namespace vouch::election {
 
 struct EtcdConfig {
-  /// http://HOST:PORT or https://HOST:PORT, of members of one cluster. Tried in this order: a member
-  /// that cannot be reached or does not answer is left for the next one.
+  /// http://HOST:PORT or https://HOST:PORT, of members of one cluster. Tried in this order: a
+  /// member that cannot be reached or does not answer is left for the next one.
   std::vector<std::string> endpoints;
   /// Everything is kept under PREFIX/. Not empty, without control characters, no / at the end.
   std::string prefix = "vouch";
@@ -27,23 +27,24 @@ struct EtcdConfig {
   std::string key_file;
 };
 
-/// Reads `HOST:PORT[,HOST:PORT...][/PREFIX]`, where `https://` or `http://` may stand before it all.
+/// Reads `HOST:PORT[,HOST:PORT...][/PREFIX]`, where `https://` or `http://` may stand before it
+/// all.
 [[nodiscard]] Result<EtcdConfig> read_etcd_address(const std::string& address);
 
 /// Queues in etcd (3.4 or later), through its JSON gateway.
 ///
-/// A session is a lease of etcd, of whole seconds and at least two: one that is asked for is rounded
-/// up, and what etcd grants is told. A place is the key PREFIX/queues/NAME/LEASE (in NAME `%` and `/`
-/// are %25 and %2F, LEASE has 16 hexadecimal digits), made only if absent and gone with the lease;
-/// its value has the guid, the seconds and the owner. Order and token are its create revision, which
-/// never comes back: not even when everybody has left. A second join in the same session finds the
-/// first one's place.
+/// A session is a lease of etcd, of whole seconds and at least two: one that is asked for is
+/// rounded up, and what etcd grants is told. A place is the key PREFIX/queues/NAME/LEASE (in NAME
+/// `%` and `/` are %25 and %2F, LEASE has 16 hexadecimal digits), made only if absent and gone with
+/// the lease; its value has the guid, the seconds and the owner. Order and token are its create
+/// revision, which never comes back: not even when everybody has left. A second join in the same
+/// session finds the first one's place.
 ///
 /// Every request within a session renews it first, so that its reply proves that it lives. Renewing
-/// alone is no proof of leadership (etcd answers a dead lease with status 200, and before 3.4.28 and
-/// 3.5.10 an old leader of etcd that is cut off renews leases for which the new one's clock runs):
-/// the own key is read afterwards, linearizably, made at the same revision and with the same lease,
-/// and etcd's term must be the same in both replies.
+/// alone is no proof of leadership (etcd answers a dead lease with status 200, and before 3.4.28
+/// and 3.5.10 an old leader of etcd that is cut off renews leases for which the new one's clock
+/// runs): the own key is read afterwards, linearizably, made at the same revision and with the same
+/// lease, and etcd's term must be the same in both replies.
 ///
 /// A watch has a connection and a thread of its own, begins at the revision at which the place was
 /// seen, and ends when the member that serves it has lost etcd's leader (kLinkLost).
