@@ -77,7 +77,7 @@ std::string etcd_address(const std::string& folder) {
 }
 
 const StoreOfTest kStores[] = {
-    {"sqlite", nothing_missing, sqlite_address, 500, {}, 100, 4},
+    {"sqlite", nothing_missing, sqlite_address, 500, {}, 100, 2},
     {"etcd", vouch::testing::EtcdServer::missing, etcd_address, 2000, 600, 20, 1},
 };
 
@@ -309,7 +309,7 @@ TEST_P(ElectionProcesses, CyclesOfManyProcessesLoseNothingAndTokensRise) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Stores, ElectionProcesses, ::testing::ValuesIn(kStores),
-                         [](const auto& info) { return std::string(info.param.name); });
+                         [](const auto& test) { return std::string(test.param.name); });
 
 }  // namespace
 }  // namespace vouch::election::testing
