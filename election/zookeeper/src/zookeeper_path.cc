@@ -62,7 +62,7 @@ Status check_path(const std::string& path) {
 
 }  // namespace
 
-Result<ZooKeeperAddress> parse_zookeeper_address(const std::string& text) {
+Result<ZooKeeperAddress> read_zookeeper_address(const std::string& text) {
   const std::size_t slash = text.find('/');
   if (slash == std::string::npos) {
     return bad_address("zookeeper", "must be HOST:PORT[,HOST:PORT...]/PATH", text);

@@ -527,7 +527,7 @@ ZooKeeperStore::~ZooKeeperStore() {
 
 Result<std::unique_ptr<ZooKeeperStore>> ZooKeeperStore::open(const std::string& address,
                                                              Duration call_timeout) {
-  Result<ZooKeeperAddress> parsed = parse_zookeeper_address(address);
+  Result<ZooKeeperAddress> parsed = read_zookeeper_address(address);
   if (!parsed) return parsed.error();
   return std::unique_ptr<ZooKeeperStore>(
       new ZooKeeperStore(std::make_unique<Impl>(*std::move(parsed), call_timeout)));

@@ -19,7 +19,7 @@ struct ZooKeeperAddress {
 };
 
 /// Reads "HOST:PORT[,HOST:PORT...]/PATH". The error names the field, the rule and the value.
-[[nodiscard]] Result<ZooKeeperAddress> parse_zookeeper_address(const std::string& text);
+[[nodiscard]] Result<ZooKeeperAddress> read_zookeeper_address(const std::string& text);
 
 /// Queues of ephemeral znodes in ZooKeeper 3.5 or newer, over its official C client.
 ///
