@@ -165,7 +165,7 @@ class ZooKeeperStore::Impl {
                                                     const std::vector<std::string>& names,
                                                     std::map<std::string, QueuePlace>& known);
   [[nodiscard]] Answer remove_places(SessionId session, const Made& made, const Asker& ask);
-  void note_join(SessionId session, const std::string& queue, const Answer& answer,
+  void note_join(const JoinQueue& join, const std::string& queue, const Answer& answer,
                  QueueReply& reply);
   [[nodiscard]] std::vector<Answer> ask_own(std::vector<Ask> asks);
   [[nodiscard]] Asker own_asker() {
@@ -289,10 +289,10 @@ void ZooKeeperStore::Impl::carry_out(const JoinQueue& join, const QueueRequest& 
   }
   // Somebody removes the parents as fast as they are made.
   if (answer.code == ZooKeeperCode::kNoNode) answer.code = ZooKeeperCode::kNotLinked;
-  note_join(join.session, queue, answer, reply);
+  note_join(join, queue, answer, reply);
 }
 
-void ZooKeeperStore::Impl::note_join(SessionId session, const std::string& queue,
+void ZooKeeperStore::Impl::note_join(const JoinQueue& join, const std::string& queue,
                                      const Answer& answer, QueueReply& reply) {
   reply.outcome = outcome_of(answer.code);
   reply.trouble = answer.trouble;
@@ -300,13 +300,15 @@ void ZooKeeperStore::Impl::note_join(SessionId session, const std::string& queue
   if (answer.code == ZooKeeperCode::kOk && answer.text.starts_with(queue + "/")) {
     place = place_of(answer.text.substr(queue.size() + 1), answer);
   }
-  if (answer.code == ZooKeeperCode::kOk && (!place || place->session != session)) {
+  if (place) place->owner = join.owner;
+  if (answer.code == ZooKeeperCode::kOk && (!place || place->session != join.session)) {
     reply.outcome = StoreOutcome::kAmbiguous;
     reply.trouble = "the server's answer to a join is not usable: it made \"" + answer.text + "\"";
     place.reset();
   }
+  if (place) reply.places = {*place};
   const std::lock_guard lock(mutex_);
-  const auto found = made_.find(session);
+  const auto found = made_.find(join.session);
   if (found == made_.end()) return;
   if (reply.outcome == StoreOutcome::kAmbiguous) found->second.unknown.insert(queue);
   if (place) found->second.places.insert(queue + "/" + place->id);
