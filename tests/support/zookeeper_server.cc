@@ -73,7 +73,7 @@ void ZooKeeperServer::start() {
 
 bool ZooKeeperServer::try_start() {
   const std::filesystem::path settings = folder_.path() / "zoo.cfg";
-  std::ofstream(settings) << "tickTime=500\ndataDir=" << (folder_.path() / "data").string()
+  std::ofstream(settings) << "tickTime=100\ndataDir=" << (folder_.path() / "data").string()
                           << "\nclientPort=" << port_
                           << "\nclientPortAddress=127.0.0.1\nadmin.enableServer=false\n"
                              "4lw.commands.whitelist=*\nminSessionTimeout=1000\n"

@@ -9,7 +9,7 @@
 namespace vouch::testing {
 
 /// ZooKeeper on a free port of 127.0.0.1, in a temporary folder: gone when this is, or the thread
-/// that started it, however that ends. Ticks of 500 ms, session timeouts of a second and more.
+/// that started it, however that ends. Sessions of a second and more, which end up to 100 ms late.
 class ZooKeeperServer {
  public:
   /// Empty, or why there is none.

@@ -50,6 +50,7 @@ ZooKeeperCode code_of(int code) {
     case ZINVALIDACL:
     case ZNOTREADONLY:
     case ZNOCHILDRENFOREPHEMERALS:
+    case ZNOTEMPTY:
     case ZEPHEMERALONLOCALSESSION:
     case ZTHROTTLEDOP:
       return ZooKeeperCode::kRefused;
