@@ -246,11 +246,11 @@ class Link : public std::enable_shared_from_this<Link> {
     context->at = at;
     const int code = give(ask, context.get());
     if (code == ZOK) {
-      context.release();  // handle_... has it now.
+      static_cast<void>(context.release());  // handle_... has it now.
       return;
     }
     // It may be kept by a client that failed half-way.
-    if (code == ZMARSHALLINGERROR || code == ZSYSTEMERROR) context.release();
+    if (code == ZMARSHALLINGERROR || code == ZSYSTEMERROR) static_cast<void>(context.release());
     batch->answer(at, {.code = code_of(code), .trouble = zerror(code)});
   }
 

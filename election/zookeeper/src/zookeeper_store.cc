@@ -351,9 +351,9 @@ Listing ZooKeeperStore::Impl::list_places(const std::string& queue, const Asker&
   if (fails(listed[1])) return listing;
   std::map<std::string, QueuePlace> known;
   const std::vector<std::string> unread = take_known(queue, listed[1].names, known);
-  std::vector<Ask> asks;
-  for (const std::string& name : unread)
-    asks.push_back({.kind = AskKind::kRead, .path = queue + "/" + name});
+  std::vector<Ask> asks(unread.size(), {.kind = AskKind::kRead, .path = queue + "/"});
+  for (std::size_t i = 0; i < unread.size(); ++i)
+    asks[i].path += unread[i];
   if (!asks.empty()) {
     const std::vector<Answer> read = ask(std::move(asks));
     for (std::size_t i = 0; i < read.size(); ++i) {
