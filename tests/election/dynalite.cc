@@ -9,33 +9,6 @@
 
 namespace vouch::election::testing {
 
-using vouch::testing::Process;
-using vouch::testing::wait_until;
-
-Dynalite::Dynalite()
-    : process_({VOUCH_NODE, VOUCH_DYNALITE}, Process::Options{.out = folder_.path() / "port",
-                                                              .err = folder_.path() / "errors",
-                                                              .inherited = {}}) {
-  std::string text;
-  const auto has_port = [&] {
-    text = vouch::testing::text_of(folder_.path() / "port");
-    return text.ends_with('\n');
-  };
-  if (!wait_until([&] { return has_port() || !process_.is_running(); }) || !has_port()) {
-    throw std::runtime_error("dynalite: " + vouch::testing::text_of(folder_.path() / "errors"));
-  }
-  port_ = static_cast<std::uint16_t>(std::stoi(text));
-}
-
-std::string Dynalite::url() const {
-  return "http://127.0.0.1:" + std::to_string(port_);
-}
-
-Dynalite& Dynalite::shared() {
-  static Dynalite server;
-  return server;
-}
-
 AwsEnvironment environment_of(std::map<std::string, std::string> variables) {
   return [variables = std::move(variables)](const std::string& name) {
     const auto found = variables.find(name);

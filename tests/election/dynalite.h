@@ -1,33 +1,16 @@
 #pragma once
 
-#include <cstdint>
 #include <map>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <string>
 
-#include "tests/support/process.h"
+#include "tests/election/dynalite_server.h"
 #include "vouch/election_dynamodb/dynamo_store.h"
 
 namespace vouch::election::testing {
 
-/// A DynamoDB server of its own in a process of its own. Gone when this is.
-class Dynalite {
- public:
-  Dynalite();
-
-  [[nodiscard]] std::uint16_t port() const { return port_; }
-  [[nodiscard]] std::string url() const;
-  void send_signal(int signal) const { process_.send_signal(signal); }
-
-  /// The one that the tests of a program share; each has a table of its own.
-  static Dynalite& shared();
-
- private:
-  vouch::testing::TemporaryFolder folder_;
-  vouch::testing::Process process_;
-  std::uint16_t port_ = 0;
-};
+using Dynalite = vouch::testing::DynaliteServer;
 
 /// An environment with these variables only.
 [[nodiscard]] AwsEnvironment environment_of(std::map<std::string, std::string> variables);
