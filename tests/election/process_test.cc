@@ -14,6 +14,9 @@
 #include <utility>
 
 #include "tests/support/etcd_server.h"
+#ifdef VOUCH_DYNALITE
+#include "tests/election/dynalite_server.h"
+#endif
 #include "tests/support/process.h"
 #include "vouch/detector/rng.h"
 #include "vouch/election_runner/clock.h"
@@ -76,8 +79,21 @@ std::string etcd_address(const std::string& folder) {
   return "etcd:" + vouch::testing::EtcdServer::shared().address() + folder;
 }
 
+#ifdef VOUCH_DYNALITE
+/// A table of its own for each test, and credentials for it and the processes that it starts.
+std::string dynamodb_address(const std::string& folder) {
+  setenv("AWS_ACCESS_KEY_ID", "local", 1);
+  setenv("AWS_SECRET_ACCESS_KEY", "local", 1);
+  return "dynamodb:" + std::filesystem::path(folder).filename().string() +
+         "?create=yes&endpoint=" + vouch::testing::DynaliteServer::shared().url();
+}
+#endif
+
 const StoreOfTest kStores[] = {
     {"sqlite", nothing_missing, sqlite_address, 500, {}, 100, 2},
+#ifdef VOUCH_DYNALITE
+    {"dynamodb", nothing_missing, dynamodb_address, 500, {}, 20, 1},
+#endif
     {"etcd", vouch::testing::EtcdServer::missing, etcd_address, 2000, 600, 20, 1},
 };
 
