@@ -14,7 +14,11 @@
 #include <utility>
 
 #include "tests/support/etcd_server.h"
+#ifdef VOUCH_DYNALITE
+#include "tests/election/dynalite_server.h"
+#endif
 #include "tests/support/process.h"
+#include "tests/support/zookeeper_server.h"
 #include "vouch/detector/rng.h"
 #include "vouch/election_runner/clock.h"
 #include "vouch/election_stores/open_store.h"
@@ -76,9 +80,29 @@ std::string etcd_address(const std::string& folder) {
   return "etcd:" + vouch::testing::EtcdServer::shared().address() + folder;
 }
 
+#ifdef VOUCH_DYNALITE
+/// A table of its own for each test, and credentials for it and the processes that it starts.
+std::string dynamodb_address(const std::string& folder) {
+  setenv("AWS_ACCESS_KEY_ID", "local", 1);
+  setenv("AWS_SECRET_ACCESS_KEY", "local", 1);
+  return "dynamodb:" + std::filesystem::path(folder).filename().string() +
+         "?create=yes&endpoint=" + vouch::testing::DynaliteServer::shared().url();
+}
+#endif
+
+/// ZooKeeper, as it is set up here, ten times a second.
+std::string zookeeper_address(const std::string& folder) {
+  return "zookeeper:127.0.0.1:" + std::to_string(vouch::testing::ZooKeeperServer::shared().port()) +
+         folder;
+}
+
 const StoreOfTest kStores[] = {
     {"sqlite", nothing_missing, sqlite_address, 500, {}, 100, 2},
+#ifdef VOUCH_DYNALITE
+    {"dynamodb", nothing_missing, dynamodb_address, 500, {}, 20, 1},
+#endif
     {"etcd", vouch::testing::EtcdServer::missing, etcd_address, 2000, 600, 20, 1},
+    {"zookeeper", vouch::testing::ZooKeeperServer::missing, zookeeper_address, 1000, 200, 20, 1},
 };
 
 class ElectionProcesses : public ::testing::TestWithParam<StoreOfTest> {

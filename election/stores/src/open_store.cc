@@ -7,8 +7,14 @@
 #ifdef VOUCH_HAS_SQLITE
 #include "vouch/election_sqlite/sqlite_store.h"
 #endif
+#ifdef VOUCH_HAS_DYNAMODB
+#include "vouch/election_dynamodb/dynamo_store.h"
+#endif
 #ifdef VOUCH_HAS_ETCD
 #include "vouch/election_etcd/etcd_store.h"
+#endif
+#ifdef VOUCH_HAS_ZOOKEEPER
+#include "vouch/election_zookeeper/zookeeper_store.h"
 #endif
 
 namespace vouch::election {
@@ -35,6 +41,22 @@ Result<OpenedStore> open_sqlite(const std::string& rest, StoreUse use) {
 constexpr auto open_sqlite = nullptr;
 #endif
 
+#ifdef VOUCH_HAS_DYNAMODB
+Result<OpenedStore> open_dynamodb(const std::string& rest, StoreUse use) {
+  Result<DynamoConfig> config = DynamoConfig::parse(rest);
+  if (!config) return config.error();
+  // Looking makes nothing.
+  if (use == StoreUse::kLook) config->may_create = false;
+  auto opened = DynamoStore::open(*config);
+  if (!opened) return opened.error();
+  OpenedStore store;
+  store.records = *std::move(opened);
+  return store;
+}
+#else
+constexpr auto open_dynamodb = nullptr;
+#endif
+
 #ifdef VOUCH_HAS_ETCD
 Result<OpenedStore> open_etcd(const std::string& rest, StoreUse /*use*/) {
   Result<EtcdConfig> config = read_etcd_address(rest);
@@ -58,11 +80,27 @@ Result<OpenedStore> open_etcd(const std::string& rest, StoreUse /*use*/) {
 constexpr auto open_etcd = nullptr;
 #endif
 
+#ifdef VOUCH_HAS_ZOOKEEPER
+Result<OpenedStore> open_zookeeper(const std::string& rest, StoreUse /*use*/) {
+  auto opened = ZooKeeperStore::open(rest);
+  if (!opened) return opened.error();
+  OpenedStore store;
+  store.queues = *std::move(opened);
+  return store;
+}
+#else
+constexpr auto open_zookeeper = nullptr;
+#endif
+
 // Another store is one line here, its function above, and its library in CMakeLists.txt.
 constexpr std::array kSchemes{
     StoreScheme{"sqlite", "sqlite:FILE", "libsqlite3-dev", open_sqlite},
+    StoreScheme{"dynamodb", "dynamodb:TABLE[?region=REGION][&endpoint=URL]...",
+                "libcurl4-openssl-dev and nlohmann-json3-dev", open_dynamodb},
     StoreScheme{"etcd", "etcd:HOST:PORT[,HOST:PORT...][/PREFIX]",
                 "libcurl4-openssl-dev and nlohmann-json3-dev", open_etcd},
+    StoreScheme{"zookeeper", "zookeeper:HOST:PORT[,HOST:PORT...]/PATH",
+                "libzookeeper-st-dev and libboost1.81-dev", open_zookeeper},
 };
 
 std::string in_ms(Duration span) {
