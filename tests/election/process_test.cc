@@ -18,6 +18,7 @@
 #include "tests/election/dynalite_server.h"
 #endif
 #include "tests/support/process.h"
+#include "tests/support/zookeeper_server.h"
 #include "vouch/detector/rng.h"
 #include "vouch/election_runner/clock.h"
 #include "vouch/election_stores/open_store.h"
@@ -89,12 +90,19 @@ std::string dynamodb_address(const std::string& folder) {
 }
 #endif
 
+/// ZooKeeper, as it is set up here, ten times a second.
+std::string zookeeper_address(const std::string& folder) {
+  return "zookeeper:127.0.0.1:" + std::to_string(vouch::testing::ZooKeeperServer::shared().port()) +
+         folder;
+}
+
 const StoreOfTest kStores[] = {
     {"sqlite", nothing_missing, sqlite_address, 500, {}, 100, 2},
 #ifdef VOUCH_DYNALITE
     {"dynamodb", nothing_missing, dynamodb_address, 500, {}, 20, 1},
 #endif
     {"etcd", vouch::testing::EtcdServer::missing, etcd_address, 2000, 600, 20, 1},
+    {"zookeeper", vouch::testing::ZooKeeperServer::missing, zookeeper_address, 1000, 200, 20, 1},
 };
 
 class ElectionProcesses : public ::testing::TestWithParam<StoreOfTest> {

@@ -13,6 +13,9 @@
 #ifdef VOUCH_HAS_ETCD
 #include "vouch/election_etcd/etcd_store.h"
 #endif
+#ifdef VOUCH_HAS_ZOOKEEPER
+#include "vouch/election_zookeeper/zookeeper_store.h"
+#endif
 
 namespace vouch::election {
 namespace {
@@ -77,6 +80,18 @@ Result<OpenedStore> open_etcd(const std::string& rest, StoreUse /*use*/) {
 constexpr auto open_etcd = nullptr;
 #endif
 
+#ifdef VOUCH_HAS_ZOOKEEPER
+Result<OpenedStore> open_zookeeper(const std::string& rest, StoreUse /*use*/) {
+  auto opened = ZooKeeperStore::open(rest);
+  if (!opened) return opened.error();
+  OpenedStore store;
+  store.queues = *std::move(opened);
+  return store;
+}
+#else
+constexpr auto open_zookeeper = nullptr;
+#endif
+
 // Another store is one line here, its function above, and its library in CMakeLists.txt.
 constexpr std::array kSchemes{
     StoreScheme{"sqlite", "sqlite:FILE", "libsqlite3-dev", open_sqlite},
@@ -84,6 +99,8 @@ constexpr std::array kSchemes{
                 "libcurl4-openssl-dev and nlohmann-json3-dev", open_dynamodb},
     StoreScheme{"etcd", "etcd:HOST:PORT[,HOST:PORT...][/PREFIX]",
                 "libcurl4-openssl-dev and nlohmann-json3-dev", open_etcd},
+    StoreScheme{"zookeeper", "zookeeper:HOST:PORT[,HOST:PORT...]/PATH",
+                "libzookeeper-st-dev and libboost1.81-dev", open_zookeeper},
 };
 
 std::string in_ms(Duration span) {

@@ -41,10 +41,13 @@ struct EtcdConfig {
 /// session finds the first one's place.
 ///
 /// Every request within a session renews it first, so that its reply proves that it lives. Renewing
-/// alone is no proof of leadership (etcd answers a dead lease with status 200, and before 3.4.28
-/// and 3.5.10 an old leader of etcd that is cut off renews leases for which the new one's clock
-/// runs): the own key is read afterwards, linearizably, made at the same revision and with the same
-/// lease, and etcd's term must be the same in both replies.
+/// alone is no proof of leadership (etcd answers a dead lease with status 200, and a leader of etcd
+/// that is cut off from the others may renew leases while the clock of the new one runs): the own
+/// key is read afterwards, linearizably, made at the same revision and with the same lease, and
+/// etcd's term must be the same in both replies.
+///
+/// Before 3.4.31 and 3.5.13 etcd may end a lease that is renewed, when a leader of its own hangs
+/// and comes back (etcd issue 15247): until the next heartbeat only tokens protect.
 ///
 /// A watch has a connection and a thread of its own, begins at the revision at which the place was
 /// seen, and ends when the member that serves it has lost etcd's leader (kLinkLost).
