@@ -246,7 +246,7 @@ TEST_F(LockClientTest, WhatIsLostIsNotTakenAgain) {
 }
 
 TEST_F(LockClientTest, LostRepliesLoseNoLock) {
-  const auto one = client(std::chrono::seconds(2));
+  const auto one = client(std::chrono::seconds(1));
   const Acquired acquired = one->acquire("lock", quick()).value();
   ASSERT_EQ(acquired.outcome, AcquireOutcome::kGranted);
   for (int i = 0; i < 2; ++i) {
