@@ -21,6 +21,10 @@
 #include "tests/election/dynalite_server.h"
 #endif
 #include "tests/support/etcd_server.h"
+#include "tests/support/zookeeper_server.h"
+#endif
+#ifdef VOUCH_DYNALITE
+#include "tests/election/dynalite_server.h"
 #endif
 
 namespace vouch::election {
@@ -66,6 +70,29 @@ struct Sqlite {
 struct Etcd {
   static std::string missing() { return vouch::testing::EtcdServer::missing(); }
   OpenedStore store = open_or_abort("etcd:" + vouch::testing::EtcdServer::shared().address());
+};
+
+/// One server on this machine, without fsync.
+struct ZooKeeper {
+  static std::string missing() { return vouch::testing::ZooKeeperServer::missing(); }
+  OpenedStore store = open_or_abort(
+      "zookeeper:127.0.0.1:" + std::to_string(vouch::testing::ZooKeeperServer::shared().port()) +
+      "/bench");
+};
+#endif
+
+#ifdef VOUCH_DYNALITE
+/// Its stand-in in memory: what our side costs, not what Amazon's does.
+struct DynamoDb {
+  DynamoDb() {
+    setenv("AWS_ACCESS_KEY_ID", "local", 1);
+    setenv("AWS_SECRET_ACCESS_KEY", "local", 1);
+    // Names are never used again: an earlier run's record would stand in the way.
+    static int count = 0;
+    store = open_or_abort("dynamodb:bench" + std::to_string(++count) +
+                          "?create=yes&endpoint=" + vouch::testing::DynaliteServer::shared().url());
+  }
+  OpenedStore store;
 };
 #endif
 
@@ -222,6 +249,10 @@ bool add_store(const std::string& name) {
 #endif
 #ifdef VOUCH_HAS_SERVERS
 [[maybe_unused]] const bool kEtcdAdded = add_store<Etcd>("Etcd");
+[[maybe_unused]] const bool kZooKeeperAdded = add_store<ZooKeeper>("ZooKeeper");
+#endif
+#ifdef VOUCH_DYNALITE
+[[maybe_unused]] const bool kDynamoDbAdded = add_store<DynamoDb>("DynamoDb");
 #endif
 #ifdef VOUCH_DYNALITE
 [[maybe_unused]] const bool kDynamoAdded = [] {

@@ -245,6 +245,45 @@ TEST_F(PlayedEtcd, AWatchThatEndsIsALostLinkAndOneThatDoesNotBeginIsUnavailable)
   EXPECT_EQ(notices().back(), QueueNoticeKind::kPlaceGone);
 }
 
+TEST(EtcdUser, SignsInAndDoesSoAnewWhenItsTokenHasRunOut) {
+  int tokens = 0;
+  bool is_known = true;
+  HttpServer server([&](const std::string& request) -> std::string {
+    if (request.starts_with("POST /v3/auth/authenticate ")) {
+      if (!request.ends_with(R"({"name":"me \"","password":"pass:word"})")) {
+        return http_reply(400, R"({"error":"etcdserver: authentication failed"})");
+      }
+      return http_reply(200, R"({"token":"t)" + std::to_string(++tokens) + R"("})");
+    }
+    const bool has_newest =
+        request.find("Authorization: t" + std::to_string(tokens) + "\r\n") != std::string::npos;
+    if (has_newest && is_known) return http_reply(200, kGrant);
+    is_known = true;
+    return http_reply(401, R"({"error":"etcdserver: invalid auth token","code":16})");
+  });
+  EtcdConfig config = read_etcd_address("127.0.0.1:" + std::to_string(server.port())).value();
+  const auto open_session = [](EtcdStore& store) {
+    return store.apply({.id = 1,
+                        .name = "queue",
+                        .operation = OpenSession{std::chrono::seconds(3)},
+                        .timeout = std::chrono::seconds(10)});
+  };
+  EXPECT_EQ(open_session(*EtcdStore::open(config).value()).outcome, StoreOutcome::kUnavailable);
+  config.user = "me \"";
+  config.password = "wrong";
+  const QueueReply refused = open_session(*EtcdStore::open(config).value());
+  EXPECT_EQ(refused.outcome, StoreOutcome::kUnavailable);
+  EXPECT_NE(refused.trouble.find("authentication failed"), std::string::npos) << refused.trouble;
+  config.password = "pass:word";
+  const auto store = EtcdStore::open(config).value();
+  EXPECT_EQ(open_session(*store).outcome, StoreOutcome::kApplied);
+  EXPECT_EQ(open_session(*store).outcome, StoreOutcome::kApplied);
+  EXPECT_EQ(tokens, 1);
+  is_known = false;
+  EXPECT_EQ(open_session(*store).outcome, StoreOutcome::kApplied);
+  EXPECT_EQ(tokens, 2);
+}
+
 TEST(EtcdAddress, IsReadOrRefusedWithItsReason) {
   const EtcdConfig plain = read_etcd_address("a:1,[::1]:2379/x/y").value();
   EXPECT_EQ(plain.endpoints, (std::vector<std::string>{"http://a:1", "http://[::1]:2379"}));

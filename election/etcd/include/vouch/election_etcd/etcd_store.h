@@ -25,7 +25,12 @@ struct EtcdConfig {
   std::string ca_file;    ///< PEM, of who signed the servers' certificates. Empty: the system's.
   std::string cert_file;  ///< PEM, shown to servers that ask for it.
   std::string key_file;
+  std::string user;  ///< Empty: etcd asks for none. (Its gateway knows nobody by a certificate.)
+  std::string password;
 };
+
+/// Checks the rules above. The message names the field, the rule and the value.
+[[nodiscard]] Status validate(const EtcdConfig& config);
 
 /// Reads `HOST:PORT[,HOST:PORT...][/PREFIX]`, where `https://` or `http://` may stand before it
 /// all.
