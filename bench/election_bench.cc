@@ -17,9 +17,6 @@
 #include "vouch/election_runner/memory_queue_store.h"
 #include "vouch/election_stores/open_store.h"
 #ifdef VOUCH_HAS_SERVERS
-#ifdef VOUCH_DYNALITE
-#include "tests/election/dynalite_server.h"
-#endif
 #include "tests/support/etcd_server.h"
 #include "tests/support/zookeeper_server.h"
 #endif
@@ -93,18 +90,6 @@ struct DynamoDb {
                           "?create=yes&endpoint=" + vouch::testing::DynaliteServer::shared().url());
   }
   OpenedStore store;
-};
-#endif
-
-#ifdef VOUCH_DYNALITE
-/// A server in memory on this machine; a table of its own each time.
-struct Dynamo {
-  static std::string address() {
-    static int tables = 0;
-    return "dynamodb:bench" + std::to_string(++tables) +
-           "?create=yes&endpoint=" + vouch::testing::DynaliteServer::shared().url();
-  }
-  OpenedStore store = open_or_abort(address());
 };
 #endif
 
@@ -253,13 +238,6 @@ bool add_store(const std::string& name) {
 #endif
 #ifdef VOUCH_DYNALITE
 [[maybe_unused]] const bool kDynamoDbAdded = add_store<DynamoDb>("DynamoDb");
-#endif
-#ifdef VOUCH_DYNALITE
-[[maybe_unused]] const bool kDynamoAdded = [] {
-  setenv("AWS_ACCESS_KEY_ID", "local", 0);
-  setenv("AWS_SECRET_ACCESS_KEY", "local", 0);
-  return add_store<Dynamo>("Dynamo");
-}();
 #endif
 BENCHMARK(BM_Current);
 
