@@ -1,6 +1,8 @@
 #include "vouch/detector/detector.h"
 
+#include <array>
 #include <utility>
+#include <variant>
 
 namespace vouch {
 
@@ -22,42 +24,38 @@ void move(Instant& suspect_at, Estimator& estimator, Instant now, Seq seq, Insta
 }  // namespace
 
 /// Not inline, so that each kind saves only the registers that it needs itself.
-template <typename Estimator>
-[[gnu::noinline]] void Detector::take(Instant now, Seq seq, Sampling sampling) {
-  const Instant last = std::exchange(last_, now);
-  newest_ = seq;
-  move(suspect_at_, *std::get_if<Estimator>(&estimator_), now, seq, last, sampling);
+template <typename Kind>
+[[gnu::noinline]] void Detector::take(Detector& self, Instant now, Seq seq, Sampling sampling) {
+  const Instant last = std::exchange(self.last_, now);
+  self.newest_ = seq;
+  Kind* const estimator = std::get_if<Kind>(&self.estimator_);
+  if (estimator == nullptr) __builtin_unreachable();  // It was looked up by its index.
+  move(self.suspect_at_, *estimator, now, seq, last, sampling);
 }
+
+/// By the index of the variant.
+template <typename... Kinds>
+struct Detector::Takes<std::variant<Kinds...>> {
+  static constexpr std::array kByIndex{&Detector::take<Kinds>...};
+};
 
 void Detector::heartbeat(Instant now, Seq seq, Sampling sampling) {
   VOUCH_ASSERT(now >= last_);
   if (seq <= newest_) return;
-  // The index is switched over by hand: std::visit costs an indirect call per heartbeat.
-  if (std::holds_alternative<FixedTimeout>(estimator_)) {
-    take<FixedTimeout>(now, seq, sampling);
-  } else if (std::holds_alternative<ChenNfdE>(estimator_)) {
-    take<ChenNfdE>(now, seq, sampling);
-  } else if (std::holds_alternative<AdaptiveMargin>(estimator_)) {
-    take<AdaptiveMargin>(now, seq, sampling);
-  } else if (std::holds_alternative<PhiAccrual>(estimator_)) {
-    take<PhiAccrual>(now, seq, sampling);
-  } else if (std::holds_alternative<Bertier>(estimator_)) {
-    take<Bertier>(now, seq, sampling);
-  } else if (std::holds_alternative<TwoWindow>(estimator_)) {
-    take<TwoWindow>(now, seq, sampling);
-  } else if (std::holds_alternative<ChenNfdS>(estimator_)) {
-    take<ChenNfdS>(now, seq, sampling);
-  } else if (std::holds_alternative<PhiExponential>(estimator_)) {
-    take<PhiExponential>(now, seq, sampling);
-  } else {
-    take<WindowedQuantile>(now, seq, sampling);
-  }
+  // std::visit would cost a check and a second call per heartbeat.
+  Takes<Estimator>::kByIndex[estimator_.index()](*this, now, seq, sampling);
 }
 
 void Detector::reset() {
   suspect_at_ = kNever;
   last_ = kLongAgo;
-  newest_ = Seq{};  // The estimators start afresh when suspect_at_ is kNever.
+  newest_ = Seq{};
+  // The others start afresh when suspect_at_ is kNever.
+  std::visit(
+      [](auto& estimator) {
+        if constexpr (requires { estimator.forget(); }) estimator.forget();
+      },
+      estimator_);
 }
 
 Result<Detector> make_detector(const DetectorConfig& config) {

@@ -12,6 +12,7 @@
 #include "tests/election/heard.h"
 #include "tests/election/store_contract.h"
 #include "tests/support/fault_proxy.h"
+#include "vouch/election_client/lock_client.h"
 #include "vouch/election_runner/candidate.h"
 #include "vouch/election_runner/clock.h"
 
@@ -266,6 +267,40 @@ TEST_F(DynamoFaults, AJavaClientsLockIsWaitedForAndTaken) {
   put("j2", true);
   ASSERT_TRUE(wait_until([&] { return one.candidate->current().has_value(); }));
   one.close();
+}
+
+TEST_F(DynamoFaults, TheLockClientCompetesWithAJavaClient) {
+  const auto client = LockClient::create({}, [&] {
+                        return Result<std::unique_ptr<LockStore>>(open_store(table));
+                      }).value();
+  AcquireOptions options;
+  options.refresh_interval = milliseconds(20);
+  options.data = "own";
+  options.replace_data = false;
+  nlohmann::json row = {{"key", {{"S", "lock"}}},
+                        {"ownerName", {{"S", "java"}}},
+                        {"leaseDuration", {{"S", "150"}}},
+                        {"recordVersionNumber", {{"S", "j1"}}},
+                        {"data", {{"B", "b2YgamF2YQ=="}}}};
+  raw_call(table.endpoint, "PutItem", {{"TableName", table.table}, {"Item", row}});
+  options.skip_blocking = true;
+  EXPECT_EQ(client->acquire("lock", options).value().outcome, AcquireOutcome::kNotGranted);
+  Acquired acquired;
+  ASSERT_TRUE(wait_until([&] {
+    acquired = client->acquire("lock", options).value();
+    return acquired.outcome == AcquireOutcome::kGranted;
+  }));
+  EXPECT_EQ(read(*direct)->data, "of java");
+  EXPECT_EQ(acquired.lock->token(), FencingToken{1});
+  EXPECT_EQ(direct->fenced_put("lock", acquired.lock->token(), "k", "v"), StoreOutcome::kApplied);
+  EXPECT_TRUE(acquired.lock->release());
+  EXPECT_EQ(raw_row(table)["isReleased"]["S"], "1");
+  options.skip_blocking = false;
+  options.only_if_exists = true;
+  options.additional_wait = milliseconds(60);
+  EXPECT_EQ(client->acquire("other", options).value().outcome, AcquireOutcome::kNotGranted);
+  EXPECT_TRUE(raw_row(table, "other").is_null());
+  EXPECT_EQ(client->acquire("lock", options).value().lock->token(), FencingToken{2});
 }
 
 }  // namespace

@@ -62,13 +62,33 @@ std::string text_of(const std::filesystem::path& file) {
   return text.str();
 }
 
-bool wait_until(const std::function<bool()>& holds) {
-  const auto end = std::chrono::steady_clock::now() + kPatience;
+namespace {
+
+bool wait_for(const std::function<bool()>& holds, std::chrono::milliseconds patience) {
+  const auto end = std::chrono::steady_clock::now() + patience;
   while (!holds()) {
     if (std::chrono::steady_clock::now() > end) return false;
     std::this_thread::sleep_for(kLookAgain);
   }
   return true;
+}
+
+}  // namespace
+
+bool wait_until(const std::function<bool()>& holds) {
+  return wait_for(holds, kPatience);
+}
+
+bool stop_until(const Process& process, const std::function<bool()>& holds) {
+  using std::chrono::milliseconds;
+  constexpr int kAttempts = 12;
+  for (int attempt = 0; attempt < kAttempts; ++attempt) {
+    process.send_signal(SIGCONT);
+    std::this_thread::sleep_for(kLookAgain);
+    process.send_signal(SIGSTOP);
+    if (wait_for(holds, milliseconds(kPatience) / kAttempts)) return true;
+  }
+  return false;
 }
 
 Process::Process(const std::vector<std::string>& words, const Options& options) {

@@ -69,6 +69,11 @@ class Process {
   std::optional<int> exit_code_;
 };
 
+/// Stops the process (SIGSTOP) and waits until `holds`. One that was stopped in the midst of a
+/// write may block what is waited for, as a file's lock does: after a while it goes on for a moment
+/// and is stopped anew. False as of wait_until; the process stays stopped.
+[[nodiscard]] bool stop_until(const Process& process, const std::function<bool()>& holds);
+
 /// How a program ended, and what it printed.
 struct Ran {
   int exit_code = -1;

@@ -112,9 +112,46 @@ struct Called {
 class Caller {
  public:
   Caller(const EtcdConfig& config, std::unique_ptr<HttpClient> client)
-      : endpoints_(config.endpoints), client_(std::move(client)) {}
+      : endpoints_(config.endpoints),
+        user_(config.user),
+        password_(config.password),
+        client_(std::move(client)) {}
 
   Called call(const std::string& path, const std::string& body, Clock::time_point deadline) {
+    for (bool is_again = false;; is_again = true) {
+      if (Called signed_in = sign_in(deadline); signed_in.outcome != StoreOutcome::kApplied) {
+        return signed_in;
+      }
+      HttpReply reply = send(path, body, deadline);
+      const bool is_unknown = reply.outcome == HttpOutcome::kAnswered && reply.status == 401;
+      if (!is_unknown || token_.empty() || is_again) return judge(std::move(reply));
+      // The token has run out, and the request was refused.
+      token_.clear();
+    }
+  }
+
+  /// Where the last request went, or the next one goes if that failed.
+  [[nodiscard]] const std::string& endpoint() const { return endpoints_[at_]; }
+  void turn() { at_ = (at_ + 1) % endpoints_.size(); }
+  /// What a request says of who sends it; empty: nothing.
+  [[nodiscard]] const std::string& token() const { return token_; }
+
+ private:
+  /// Whatever comes of it, what was to be sent has not been.
+  Called sign_in(Clock::time_point deadline) {
+    if (user_.empty() || !token_.empty()) return {StoreOutcome::kApplied, {}, {}};
+    Called called =
+        judge(send("/v3/auth/authenticate", etcd::authenticate_body(user_, password_), deadline));
+    const auto token = etcd::read_token(called.body);
+    if (called.outcome == StoreOutcome::kApplied && token) {
+      token_ = *token;
+      return called;
+    }
+    if (called.trouble.empty()) called.trouble = "no token";
+    return {StoreOutcome::kUnavailable, {}, "authentication: " + called.trouble};
+  }
+
+  HttpReply send(const std::string& path, const std::string& body, Clock::time_point deadline) {
     HttpReply reply;
     for (std::size_t i = 0; i < endpoints_.size(); ++i) {
       const Duration left = deadline - Clock::now();
@@ -122,6 +159,7 @@ class Caller {
       HttpRequest request;
       request.url = endpoint() + path;
       request.headers = {{"Content-Type", "application/json"}};
+      if (!token_.empty()) request.headers.push_back({"Authorization", token_});
       request.body = body;
       request.timeout = left;
       reply = client_->send(request);
@@ -129,14 +167,9 @@ class Caller {
       turn();
       if (reply.outcome == HttpOutcome::kNoReply) break;
     }
-    return judge(std::move(reply));
+    return reply;
   }
 
-  /// Where the last request went, or the next one goes if that failed.
-  [[nodiscard]] const std::string& endpoint() const { return endpoints_[at_]; }
-  void turn() { at_ = (at_ + 1) % endpoints_.size(); }
-
- private:
   Called judge(HttpReply reply) {
     if (reply.outcome != HttpOutcome::kAnswered) {
       const bool is_sent = reply.outcome == HttpOutcome::kNoReply;
@@ -156,8 +189,11 @@ class Caller {
   }
 
   std::vector<std::string> endpoints_;
+  std::string user_;
+  std::string password_;
   std::unique_ptr<HttpClient> client_;
   std::size_t at_ = 0;
+  std::string token_;
 };
 
 Called unreadable() {
@@ -445,9 +481,10 @@ class EtcdStore::Impl {
     QueueReply reply{.outcome = StoreOutcome::kApplied};
     if (watcher_.is_watching(watch.session, watch.place)) return reply;
     // From what was just seen: nothing is missed in between.
-    reply.outcome = watcher_.start({watch.session, watch.place, elector_.endpoint() + "/v3/watch",
-                                    etcd::watch_body(key, pairs.header.revision + 1)},
-                                   deadline_, reply.trouble);
+    reply.outcome =
+        watcher_.start({watch.session, watch.place, elector_.endpoint() + "/v3/watch",
+                        etcd::watch_body(key, pairs.header.revision + 1), elector_.token()},
+                       deadline_, reply.trouble);
     if (reply.outcome != StoreOutcome::kApplied) elector_.turn();
     return reply;
   }
@@ -461,73 +498,8 @@ class EtcdStore::Impl {
   etcd::Watcher watcher_;
 };
 
-namespace {
-
-Error bad_etcd(const std::string& field, const std::string& rule, const std::string& value) {
-  return {Errc::kBadConfig, field + ": " + rule + ", but it is \"" + value + "\""};
-}
-
-/// `HOST:PORT`, where HOST may be `[IPv6]`.
-bool is_address(std::string_view address) {
-  const std::size_t colon = address.rfind(':');
-  if (colon == std::string_view::npos || colon == 0) return false;
-  const std::string_view host = address.substr(0, colon);
-  const bool is_ipv6 = host.front() == '[' && host.back() == ']';
-  const auto is_odd = [&](char c) {
-    const auto byte = static_cast<unsigned char>(c);
-    return byte <= 0x20 || byte >= 0x7f || (c == ':' && !is_ipv6) ||
-           std::string_view("/@?#\\%\"<>").find(c) != std::string_view::npos;
-  };
-  const auto port = etcd::read_number(address.substr(colon + 1));
-  return std::none_of(host.begin(), host.end(), is_odd) && port && *port >= 1 && *port <= 65535;
-}
-
-Status check_etcd(const EtcdConfig& config) {
-  if (config.endpoints.empty()) return bad_etcd("endpoints", "at least one", "");
-  for (const std::string& endpoint : config.endpoints) {
-    const std::size_t scheme = endpoint.starts_with("https://") ? 8 : 7;
-    const bool is_http = endpoint.starts_with("https://") || endpoint.starts_with("http://");
-    if (!is_http || !is_address(std::string_view(endpoint).substr(scheme))) {
-      return bad_etcd("endpoints", "http://HOST:PORT or https://HOST:PORT", endpoint);
-    }
-  }
-  if (Status checked = check_name("prefix", config.prefix); !checked) return checked;
-  if (config.prefix.back() == '/') return bad_etcd("prefix", "no / at the end", config.prefix);
-  for (const auto& [field, time] : {std::pair("timeout", config.timeout),
-                                    std::pair("connect_timeout", config.connect_timeout)}) {
-    if (time < std::chrono::milliseconds(1) || time > std::chrono::hours(1)) {
-      return bad_etcd(field, "in [1 ms, 1 h]", std::to_string(time.count()) + " ns");
-    }
-  }
-  return Done{};
-}
-
-}  // namespace
-
-Result<EtcdConfig> read_etcd_address(const std::string& address) {
-  EtcdConfig config;
-  std::string rest = address;
-  std::string scheme = "http://";
-  for (const char* const known : {"http://", "https://"}) {
-    if (!address.starts_with(known)) continue;
-    scheme = known;
-    rest = address.substr(scheme.size());
-  }
-  if (const std::size_t slash = rest.find('/'); slash != std::string::npos) {
-    config.prefix = rest.substr(slash + 1);
-    rest.resize(slash);
-  }
-  for (std::size_t comma = 0; comma != std::string::npos;) {
-    comma = rest.find(',');
-    config.endpoints.push_back(scheme + rest.substr(0, comma));
-    rest.erase(0, comma == std::string::npos ? comma : comma + 1);
-  }
-  if (Status checked = check_etcd(config); !checked) return checked.error();
-  return config;
-}
-
 Result<std::unique_ptr<EtcdStore>> EtcdStore::open(const EtcdConfig& config) {
-  if (Status checked = check_etcd(config); !checked) return checked.error();
+  if (Status checked = validate(config); !checked) return checked.error();
   HttpClientConfig http;
   http.connect_timeout = config.connect_timeout;
   http.ca_file = config.ca_file;

@@ -108,6 +108,7 @@ std::optional<QueueNoticeKind> Watcher::watch(const WatchJob& job, std::uint64_t
   request.timeout = Duration::zero();
   // Without it a member that has lost its leader keeps the stream open and silent.
   request.headers = {{"Content-Type", "application/json"}, {"Grpc-Metadata-hasleader", "true"}};
+  if (!job.token.empty()) request.headers.push_back({"Authorization", job.token});
   bool is_gone = false;
   std::string rest;
   const auto take_line = [&](std::string_view text) {

@@ -20,6 +20,7 @@ struct WatchJob {
   std::string place;
   std::string url;
   std::string body;
+  std::string token;  ///< Empty: none.
 };
 
 /// One watch at a time, on a connection and a thread of its own.

@@ -187,6 +187,19 @@ std::string read_error(std::string_view body) {
   return error != nullptr ? reader.text("error") : reader.text("message");
 }
 
+std::optional<std::string> read_token(std::string_view body) {
+  const EtcdJson json = parse(body);
+  Reader reader(&json);
+  std::string token = reader.text("token");
+  if (!reader.is_good() || token.empty()) return std::nullopt;
+  return token;
+}
+
+std::string authenticate_body(const std::string& user, const std::string& password) {
+  const EtcdJson json{{"name", user}, {"password", password}};
+  return json.dump(-1, ' ', false, EtcdJson::error_handler_t::replace);
+}
+
 std::string grant_body(std::uint64_t ttl_s) {
   return "{\"TTL\":" + number_text(ttl_s) + "}";
 }

@@ -55,6 +55,10 @@ struct WatchLine {
 /// What an error says; empty if it is not one of etcd's.
 [[nodiscard]] std::string read_error(std::string_view body);
 
+/// The token that a name and its password were good for.
+[[nodiscard]] std::optional<std::string> read_token(std::string_view body);
+
+[[nodiscard]] std::string authenticate_body(const std::string& user, const std::string& password);
 [[nodiscard]] std::string grant_body(std::uint64_t ttl_s);
 [[nodiscard]] std::string lease_body(std::uint64_t lease);
 /// One key; or with `end`, all from `key` to before it in the order in which they were made, at

@@ -68,6 +68,12 @@ Result<OpenedStore> open_etcd(const std::string& rest, StoreUse /*use*/) {
   for (const auto& [variable, file] : files) {
     if (const char* const value = std::getenv(variable); value != nullptr) *file = value;
   }
+  if (const char* const user = std::getenv("ETCDCTL_USER"); user != nullptr) {
+    const std::string text = user;
+    const std::size_t end = text.find(':');
+    config->user = text.substr(0, end);
+    if (end != std::string::npos) config->password = text.substr(end + 1);
+  }
   auto opened = EtcdStore::open(*config);
   if (!opened) return opened.error();
   OpenedStore store;

@@ -21,15 +21,18 @@ namespace vouch {
 ///     deviation_weight
 ///
 /// Modification: `var` begins at a quarter of the interval instead of zero, or the first late
-/// heartbeat would be a mistake. The margin is never below zero. An offset more than some 128
-/// intervals from the mean, which a huge margin lets pass as a sample, begins everything anew.
+/// heartbeat would be a mistake. The margin is never below zero, nor above 128 intervals: what is
+/// later is no sample. (For intervals above two hours `phi` is limited so that it stays below 2^62
+/// ns.)
 class Bertier : public OnSchedule<Bertier> {
  public:
   /// `config` has been validated. Allocates the window.
   explicit Bertier(const DetectorConfig& config)
       : OnSchedule(config.heartbeat_interval),
-        weight_(static_cast<float>(config.deviation_weight)),
-        window_(static_cast<std::uint16_t>(config.window_size), 128 * config.heartbeat_interval) {}
+        weight_(std::min(static_cast<float>(config.deviation_weight),
+                         kLargest / static_cast<float>(4 * kMarginMax * interval()))),
+        window_(static_cast<std::uint16_t>(config.window_size),
+                (kMarginMax + 8) * config.heartbeat_interval) {}
 
   void restart(std::int64_t offset) {
     window_.restart(offset);
@@ -37,12 +40,15 @@ class Bertier : public OnSchedule<Bertier> {
     deviation_ = static_cast<float>(interval()) / 4;
   }
 
+  void forget() { window_.clear(); }
+
   void sample(std::int64_t offset) {
     const std::int64_t mean = window_.mean();
     if (!window_.sample(offset)) return restart(offset);
     follow(wrapping_subtract(offset, mean));
   }
-  [[nodiscard]] bool is_routine(std::int64_t offset) const { return window_.is_routine(offset); }
+  /// A usual offset is at most an interval and the margin from the mean: near enough.
+  [[nodiscard]] bool is_routine(std::int64_t /*offset*/) const { return window_.full(); }
   void sample_routine(std::int64_t offset) {
     follow(wrapping_subtract(offset, window_.mean()));
     window_.sample_routine(offset);
@@ -50,14 +56,17 @@ class Bertier : public OnSchedule<Bertier> {
 
   [[nodiscard]] std::int64_t expected() const { return window_.mean(); }
 
-  /// An absurd error must not leave the range of a day by much: sums stay inside 64 bits.
+  /// No error is above `kMarginMax` + 1 intervals, and so neither are `delay_` and half of
+  /// `deviation_`: with the limit of the weight the sum stays within 63 bits.
   [[nodiscard]] std::int64_t margin() const {
-    return static_cast<std::int64_t>(std::clamp(delay_ + weight_ * deviation_, 0.0F, kMarginMax));
+    const auto margin = static_cast<std::int64_t>(delay_ + weight_ * deviation_);
+    return std::clamp(margin, std::int64_t{0}, kMarginMax * interval());
   }
 
  private:
   static constexpr float kGain = 0.1F;
-  static constexpr float kMarginMax = 1e17F;
+  static constexpr std::int64_t kMarginMax = 128;  ///< In intervals.
+  static constexpr float kLargest = 4e18F;
 
   /// As sums of two products: each waits for what is kept in memory only half as long as in the
   /// increments above, which are the same.

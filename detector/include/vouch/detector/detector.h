@@ -56,7 +56,9 @@ class Detector {
   explicit Detector(Estimator estimator) : estimator_(std::move(estimator)) {}
 
   template <typename Kind>
-  void take(Instant now, Seq seq, Sampling sampling);
+  static void take(Detector& self, Instant now, Seq seq, Sampling sampling);
+  template <typename Kinds>
+  struct Takes;
 
   Instant suspect_at_ = kNever;
   Instant last_ = kLongAgo;

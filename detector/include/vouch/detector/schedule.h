@@ -33,15 +33,19 @@ class OnSchedule {
   /// Moves `suspect_at`, kNever before the first heartbeat, to the freshness point that follows
   /// from heartbeat `seq`, arrived at `now`.
   ///
-  /// Inline, as it runs per heartbeat and peer. What is not routine is done elsewhere, so that this
-  /// needs no stack.
+  /// Inline, as it runs per heartbeat and peer. What is not routine is done elsewhere, from as few
+  /// values as possible, so that this needs no stack.
   void heartbeat(Instant now, Seq seq, Sampling sampling, Instant& suspect_at) {
     Estimator& self = static_cast<Estimator&>(*this);
     const std::int64_t scheduled = intervals(seq.value());
     const std::int64_t offset = wrapping_subtract(nanoseconds(now), scheduled);
-    if (suspect_at == kNever || sampling == Sampling::kOff || !is_usual(offset) ||
-        !self.is_routine(offset)) [[unlikely]] {
-      return take_unusual(now, seq, sampling, suspect_at);
+    if (sampling == Sampling::kOff) [[unlikely]] {
+      return take_unsampled(scheduled, offset, suspect_at);
+    }
+    bool is_routine = true;
+    if constexpr (!requires { self.forget(); }) is_routine = suspect_at != kNever;
+    if (!is_routine || !is_usual(offset) || !self.is_routine(offset)) [[unlikely]] {
+      return take_unusual(scheduled, offset, suspect_at);
     }
     outage_late_ = kNoOutage;
     self.sample_routine(offset);
@@ -65,7 +69,9 @@ class OnSchedule {
   }
   [[nodiscard]] std::int64_t interval() const { return interval_; }
 
-  /// An estimator whose `sample` has an unusual case tells it by hiding these two.
+  /// An estimator whose `sample` has an unusual case tells it by hiding these two; `is_routine` is
+  /// asked about usual offsets only. If it has `forget()` too, nothing is routine after that until
+  /// the next `restart`.
   static bool is_routine(std::int64_t /*offset*/) { return true; }
   void sample_routine(std::int64_t offset) { static_cast<Estimator&>(*this).sample(offset); }
 
@@ -80,25 +86,17 @@ class OnSchedule {
   /// Neither so late nor so early that it is no sample.
   [[nodiscard]] bool is_usual(std::int64_t offset) const {
     const std::int64_t late = wrapping_subtract(offset, latest_);
-    if (late >= interval_) return false;
-    return late >= -interval_ ||
-           late >= -interval_ - 2 * static_cast<const Estimator&>(*this).margin();
+    // One comparison for most: late is in [-interval, interval).
+    const auto interval = static_cast<std::uint64_t>(interval_);
+    if (static_cast<std::uint64_t>(late) + interval < 2 * interval) return true;
+    return late < 0 && late >= -interval_ - 2 * static_cast<const Estimator&>(*this).margin();
   }
 
-  [[gnu::noinline, gnu::cold]] void take_unusual(Instant now, Seq seq, Sampling sampling,
+  [[gnu::noinline, gnu::cold]] void take_unusual(std::int64_t scheduled, std::int64_t offset,
                                                  Instant& suspect_at) {
     Estimator& self = static_cast<Estimator&>(*this);
-    const std::int64_t scheduled = intervals(seq.value());
-    const std::int64_t offset = wrapping_subtract(nanoseconds(now), scheduled);
     const std::int64_t late = wrapping_subtract(offset, latest_);
     const bool is_first = suspect_at == kNever;
-    if (!is_first && sampling == Sampling::kOff) {
-      // The schedule may have moved unseen, so this heartbeat gets an interval from here, like that
-      // of a fixed timeout. Its number is not believed: nothing checks it against the schedule.
-      outage_late_ = kUnsampled;
-      suspect_at = saturating_add(now, Duration(interval_ + self.margin()));
-      return;
-    }
     if (!is_first && is_usual(offset)) {
       outage_late_ = kNoOutage;
       self.sample(offset);
@@ -109,6 +107,18 @@ class OnSchedule {
       latest_ = wrapping_add(self.expected(), self.margin());
     }
     suspect_at = at(wrapping_add(wrapping_add(scheduled, latest_), interval_));
+  }
+
+  /// With Sampling::kOff. The first heartbeat is what the estimate begins with all the same.
+  [[gnu::noinline, gnu::cold]] void take_unsampled(std::int64_t scheduled, std::int64_t offset,
+                                                   Instant& suspect_at) {
+    if (suspect_at == kNever) return take_unusual(scheduled, offset, suspect_at);
+    // The schedule may have moved unseen, so this heartbeat gets an interval from here, like that
+    // of a fixed timeout. Its number is not believed: nothing checks it against the schedule.
+    outage_late_ = kUnsampled;
+    const Instant now = at(wrapping_add(scheduled, offset));
+    suspect_at =
+        saturating_add(now, Duration(interval_ + static_cast<const Estimator&>(*this).margin()));
   }
 
   /// Whether a late heartbeat belongs to an outage. After another late one it does if it caught up:
@@ -170,6 +180,11 @@ class OffsetWindow {
     set_mean();
     return true;
   }
+
+  /// Forgets all samples.
+  void clear() { window_.clear(); }
+
+  [[nodiscard]] bool full() const { return window_.full(); }
 
   /// The same in two parts for a full window and an offset near its mean.
   [[nodiscard]] bool is_routine(std::int64_t absolute) const {

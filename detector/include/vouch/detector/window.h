@@ -43,14 +43,14 @@ class Window {
 
   /// The sample that was pushed `back` pushes before the newest; `back` is below size().
   [[nodiscard]] std::uint32_t newest(std::uint16_t back) const {
-    const int at = head_ - 1 - back;
-    return slots_[static_cast<std::size_t>(at < 0 ? at + capacity_ : at)];
+    const int at = head_ + 1 + back;
+    return slots_[static_cast<std::size_t>(at < capacity_ ? at : at - capacity_)];
   }
 
   /// Adds a sample, over the oldest one if the window is full.
   void push(std::uint32_t sample) {
     slots_[head_] = sample;
-    if (++head_ == capacity_) head_ = 0;
+    advance();
     if (size_ < capacity_) ++size_;
   }
 
@@ -58,8 +58,7 @@ class Window {
   std::uint32_t replace_oldest(std::uint32_t sample) {
     const std::uint32_t replaced = slots_[head_];
     slots_[head_] = sample;
-    const std::uint32_t next = head_ + 1U;
-    head_ = static_cast<std::uint16_t>(next == capacity_ ? 0 : next);
+    advance();
     return replaced;
   }
 
@@ -69,6 +68,12 @@ class Window {
   }
 
  private:
+  /// Downwards, which takes fewer instructions.
+  void advance() {
+    const std::uint32_t above = head_ == 0 ? capacity_ : head_;
+    head_ = static_cast<std::uint16_t>(above - 1);
+  }
+
   std::unique_ptr<std::uint32_t[]> slots_;
   std::uint16_t capacity_;
   std::uint16_t head_ = 0;

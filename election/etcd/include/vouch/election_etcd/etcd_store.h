@@ -25,7 +25,12 @@ struct EtcdConfig {
   std::string ca_file;    ///< PEM, of who signed the servers' certificates. Empty: the system's.
   std::string cert_file;  ///< PEM, shown to servers that ask for it.
   std::string key_file;
+  std::string user;  ///< Empty: etcd asks for none. (Its gateway knows nobody by a certificate.)
+  std::string password;
 };
+
+/// Checks the rules above. The message names the field, the rule and the value.
+[[nodiscard]] Status validate(const EtcdConfig& config);
 
 /// Reads `HOST:PORT[,HOST:PORT...][/PREFIX]`, where `https://` or `http://` may stand before it
 /// all.
@@ -41,10 +46,13 @@ struct EtcdConfig {
 /// session finds the first one's place.
 ///
 /// Every request within a session renews it first, so that its reply proves that it lives. Renewing
-/// alone is no proof of leadership (etcd answers a dead lease with status 200, and before 3.4.28
-/// and 3.5.10 an old leader of etcd that is cut off renews leases for which the new one's clock
-/// runs): the own key is read afterwards, linearizably, made at the same revision and with the same
-/// lease, and etcd's term must be the same in both replies.
+/// alone is no proof of leadership (etcd answers a dead lease with status 200, and a leader of etcd
+/// that is cut off from the others may renew leases while the clock of the new one runs): the own
+/// key is read afterwards, linearizably, made at the same revision and with the same lease, and
+/// etcd's term must be the same in both replies.
+///
+/// Before 3.4.31 and 3.5.13 etcd may end a lease that is renewed, when a leader of its own hangs
+/// and comes back (etcd issue 15247): until the next heartbeat only tokens protect.
 ///
 /// A watch has a connection and a thread of its own, begins at the revision at which the place was
 /// seen, and ends when the member that serves it has lost etcd's leader (kLinkLost).
