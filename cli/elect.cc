@@ -69,7 +69,8 @@ Outcome run_elect(ElectArguments& arguments) {
     return shown ? Outcome(ExitCode::kSuccess) : Outcome(shown.error());
   }
   ElectOptions& options = arguments.options;
-  if (options.store.empty()) return Error{Errc::kBadInput, "--store: is required (sqlite:FILE)"};
+  if (options.store.empty())
+    return Error{Errc::kBadInput, "--store: is required, one of " + election::store_forms()};
   if (options.config.name.empty()) return Error{Errc::kBadInput, "--name: is required"};
   if (options.command.empty()) {
     return Error{Errc::kBadInput,
@@ -98,7 +99,7 @@ void register_elect(CLI::App& app, Outcome& outcome) {
       "Stand for election through a lock store, and run a command only while leading "
       "(docs/ELECTION.md)");
   ElectOptions& options = arguments->options;
-  command->add_option("--store", options.store, "Where the lock is: sqlite:FILE");
+  command->add_option("--store", options.store, store_help("Where the lock is"));
   command->add_option("--name", options.config.name, "Name of the lock");
   command->add_option("--owner", options.config.owner,
                       "Name of this process incarnation (default: host name and a random number)");

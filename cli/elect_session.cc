@@ -201,8 +201,8 @@ class ElectSession {
         log_(log),
         lease_file_(lease_file) {}
 
-  Outcome run(election::LockStore& store) {
-    auto created = Candidate::create(options_.config, store, &mailbox_);
+  Outcome run(const election::OpenedStore& store) {
+    auto created = election::create_candidate(options_.config, store, &mailbox_);
     if (!created) return created.error();
     candidate_ = *std::move(created);
     log_.tell("started", election::boottime_now(),
@@ -406,7 +406,7 @@ Outcome run_elect_session(const ElectOptions& options) {
   if (Status chosen = lease_file.choose(options.lease_file); !chosen) return chosen.error();
   auto store = open_lock_store(options.store, StoreUse::kElect);
   if (!store) return store.error();
-  return ElectSession(options, command, signals, log, lease_file).run(**store);
+  return ElectSession(options, command, signals, log, lease_file).run(*store);
 }
 
 }  // namespace vouch::cli

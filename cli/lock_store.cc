@@ -5,10 +5,6 @@
 #include <cmath>
 #include <utility>
 
-#ifdef VOUCH_HAS_SQLITE
-#include "vouch/election_sqlite/sqlite_store.h"
-#endif
-
 namespace vouch::cli {
 namespace {
 
@@ -18,23 +14,14 @@ constexpr std::array<std::pair<const char*, double>, 4> kSpanUnits{
 
 }  // namespace
 
-Result<std::unique_ptr<election::LockStore>> open_lock_store(const std::string& where,
-                                                             StoreUse use) {
-#ifdef VOUCH_HAS_SQLITE
-  const std::string scheme = "sqlite:";
-  if (where.starts_with(scheme) && where.size() > scheme.size()) {
-    const std::string path = where.substr(scheme.size());
-    auto opened = use == StoreUse::kElect ? election::SqliteStore::open(path)
-                                          : election::SqliteStore::open_existing(path);
-    if (!opened) return Error{opened.error().code, "--store: " + opened.error().message};
-    return std::unique_ptr<election::LockStore>(*std::move(opened));
-  }
-  const std::string known = "must be sqlite:FILE";
-#else
-  static_cast<void>(use);
-  const std::string known = "this build has no store (it was made without libsqlite3-dev)";
-#endif
-  return Error{Errc::kBadInput, "--store: " + known + ", but it is \"" + where + "\""};
+Result<election::OpenedStore> open_lock_store(const std::string& where, StoreUse use) {
+  Result<election::OpenedStore> opened = election::open_store(where, use);
+  if (!opened) return Error{opened.error().code, "--store: " + opened.error().message};
+  return opened;
+}
+
+std::string store_help(const std::string& what) {
+  return what + ": one of " + election::store_forms();
 }
 
 Result<Duration> read_span(const std::string& option, const std::string& text) {

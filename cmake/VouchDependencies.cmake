@@ -6,6 +6,8 @@ find_package(nlohmann_json 3.11 QUIET)
 find_package(ZLIB QUIET)
 find_package(CLI11 2.1 QUIET)
 find_package(SQLite3 3.37 QUIET)
+find_package(ZooKeeper 3.5 QUIET)
+find_package(CURL 7.88 QUIET)
 find_package(Boost 1.74 QUIET COMPONENTS headers)
 
 set(VOUCH_PARTS_OFF "")

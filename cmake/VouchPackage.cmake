@@ -14,6 +14,8 @@ set(VOUCH_PACKAGE_OF_nlohmann_json::nlohmann_json "nlohmann_json 3.11")
 set(VOUCH_PACKAGE_OF_CLI11::CLI11 "CLI11 2.1")
 set(VOUCH_PACKAGE_OF_ZLIB::ZLIB "ZLIB")
 set(VOUCH_PACKAGE_OF_SQLite::SQLite3 "SQLite3 3.37")
+set(VOUCH_PACKAGE_OF_ZooKeeper::zookeeper_st "ZooKeeper 3.5")
+set(VOUCH_PACKAGE_OF_CURL::libcurl "CURL 7.88")
 
 get_property(components GLOBAL PROPERTY VOUCH_INSTALLED_COMPONENTS)
 set(VOUCH_COMPONENT_NEEDS "")
@@ -61,6 +63,7 @@ install(EXPORT vouchTargets NAMESPACE vouch:: DESTINATION ${package_dir})
 install(FILES
   ${PROJECT_BINARY_DIR}/package/vouchConfig.cmake
   ${PROJECT_BINARY_DIR}/package/vouchConfigVersion.cmake
+  ${CMAKE_CURRENT_LIST_DIR}/FindZooKeeper.cmake
   DESTINATION ${package_dir})
 install(FILES ${PROJECT_BINARY_DIR}/package/vouch.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
 if(TARGET vouch_cli)

@@ -154,12 +154,14 @@ void QueueClaim::handle_answer(Instant now, const Out& out, const QueueReply& re
       if (!is_releasing_) handle_list(now, out, reply, tenure);
       return;
     case Kind::kWatch:
-      is_watching_ = true;
-      if (!is_releasing_) next_at_ = out.sent_at + heartbeat_interval_;
+      // A notice may be here before the reply: then the queue is looked at, and at once.
+      is_watching_ = !must_list_;
+      if (is_watching_ && !is_releasing_) next_at_ = out.sent_at + heartbeat_interval_;
       return;
     case Kind::kKeep:
       if (is_releasing_) return;
       if (leads_) tenure.extend(now, out.sent_at);
+      if (must_list_ && !leads_) return;  // For a notice that came meanwhile.
       next_at_ = out.sent_at + heartbeat_interval_;
       if (!leads_ && ++keeps_ >= kKeepsPerList) must_list_ = true;
       return;
@@ -264,6 +266,10 @@ void QueueClaim::handle_notice(Instant now, const QueueNotice& notice, Tenure& t
       // Whether the session lives is unknown, so nothing more may be done under it.
       tenure.lose(now, EndReason::kLinkLost);
       notice_loss(now, tenure);
+      // A watch went with the link.
+      is_watching_ = false;
+      must_list_ = true;
+      if (!is_releasing_) next_at_ = std::min(next_at_, now + heartbeat_interval_ / 4);
       return;
     case QueueNoticeKind::kSessionEnded:
       tenure.lose(now, EndReason::kSessionEnded);

@@ -12,6 +12,7 @@
 
 #include "tests/support/process.h"
 #include "vouch/election_runner/memory_lock_store.h"
+#include "vouch/election_runner/memory_queue_store.h"
 #include "vouch/election_runner/owner.h"
 
 namespace vouch::election::testing {
@@ -169,6 +170,51 @@ TEST(Candidate, AStoreThatHangsDelaysNoWarning) {
   store.hang(false);
   ASSERT_TRUE(wait_until([&] { return candidate->current().has_value(); }));
   EXPECT_EQ(candidate->current()->token, FencingToken{2});
+}
+
+TEST(Candidate, InAQueueTheNextLeadsAsSoonAsTheFirstHasLeft) {
+  MemoryQueueService service;
+  const auto store_a = service.connect();
+  const auto store_b = service.connect();
+  Heard heard_a;
+  Heard heard_b;
+  auto a = Candidate::create(config_for(std::chrono::minutes(5)), *store_a, &heard_a).value();
+  auto b = Candidate::create(config_for(std::chrono::minutes(5)), *store_b, &heard_b).value();
+  EXPECT_EQ(a->config().store, StoreKind::kQueue);
+  a->start();
+  ASSERT_TRUE(wait_until([&] { return heard_a.has(EventKind::kElected); }));
+  b->start();
+  ASSERT_TRUE(wait_until([&] { return heard_b.has(EventKind::kHolderChanged); }));
+  EXPECT_EQ(heard_b.events()[0].holder, a->config().owner);
+  EXPECT_FALSE(b->current());
+  const FencingToken token = a->current()->token;
+  a->close();
+  a->work_stopped();
+  EXPECT_TRUE(a->wait_settled(std::chrono::minutes(1)));
+  // Told, since a look of its own would come a minute later.
+  ASSERT_TRUE(wait_until([&] { return heard_b.has(EventKind::kElected); }));
+  EXPECT_GT(b->current()->token, token);
+}
+
+TEST(Candidate, InAQueueOneThatIsDestroyedHearsNoNoticeAndRunsOut) {
+  MemoryQueueService service;
+  const auto store_b = service.connect();
+  auto b = Candidate::create(config_for(milliseconds(100)), *store_b, nullptr).value();
+  for (int i = 0; i < 6; ++i) {
+    const auto store_a = service.connect();
+    const auto store_c = service.connect();
+    auto a = Candidate::create(config_for(milliseconds(100)), *store_a, nullptr).value();
+    auto c = Candidate::create(config_for(milliseconds(100)), *store_c, nullptr).value();
+    a->start();
+    c->start();
+    ASSERT_TRUE(wait_until([&] { return a->current() || c->current(); }));
+    a->close();
+    a->work_stopped();
+    a.reset();  // Its place goes at the same time as c does.
+    c.reset();
+  }
+  b->start();
+  EXPECT_TRUE(wait_until([&] { return b->current().has_value(); }));
 }
 
 TEST(Candidate, ABadConfigurationIsRefused) {

@@ -261,5 +261,82 @@ TEST(QueueElector, LostNoticesCostTimeOnly) {
   EXPECT_FALSE(driver.leads(a));
 }
 
+/// An elector that waits behind another and watches it; the store is played by the test.
+class Waiter {
+ public:
+  Waiter() {
+    ElectorConfig config = scaled_to(milliseconds(1000));
+    config.name = "queue";
+    config.owner = "b";
+    config.store = StoreKind::kQueue;
+    elector_.emplace(Elector::create(config, now, Rng(1)).value());
+    elector_->start(now);
+    answer<OpenSession>({.session = SessionId{2}, .timeout = seconds(1)});
+    const std::string guid = std::get<JoinQueue>(answer<JoinQueue>({}).operation).guid;
+    places_ = {{"p1", "other", "a", SessionId{1}, FencingToken{1}},
+               {"p2", guid, "b", SessionId{2}, FencingToken{2}}};
+    list();
+  }
+  void list() { answer<ListQueue>({.places = places_}); }
+  void notify(QueueNoticeKind kind) { elector_->handle_notice(now, {kind, SessionId{2}}); }
+
+  /// The request that is due, which must be an `Operation`.
+  template <typename Operation>
+  QueueRequest take() {
+    elector_->handle_timeout(now);
+    while (std::optional<ElectorAction> action = elector_->poll_action()) {
+      const auto* request = std::get_if<QueueRequest>(&*action);
+      if (request == nullptr) continue;
+      EXPECT_TRUE(std::holds_alternative<Operation>(request->operation));
+      return *request;
+    }
+    ADD_FAILURE() << "nothing is asked for";
+    return {};
+  }
+  void reply(const QueueRequest& request, QueueReply reply) {
+    reply.id = request.id;
+    reply.outcome = StoreOutcome::kApplied;
+    elector_->handle_reply(now, reply);
+  }
+  template <typename Operation>
+  QueueRequest answer(const QueueReply& reply_to_it) {
+    const QueueRequest request = take<Operation>();
+    reply(request, reply_to_it);
+    return request;
+  }
+  [[nodiscard]] Instant next_timeout() const { return elector_->next_timeout(); }
+
+  Instant now{seconds(100)};
+
+ private:
+  std::optional<Elector> elector_;
+  std::vector<QueuePlace> places_;
+};
+
+TEST(QueueElector, ANoticeThatComesBeforeAReplyIsActedOnAtOnce) {
+  Waiter waiter;
+  const QueueRequest watch = waiter.take<WatchPlace>();
+  waiter.notify(QueueNoticeKind::kPlaceGone);
+  waiter.reply(watch, {});
+  waiter.list();
+  waiter.answer<WatchPlace>({});
+  waiter.now += milliseconds(200);
+  const QueueRequest keep = waiter.take<KeepSession>();
+  waiter.notify(QueueNoticeKind::kPlaceGone);
+  waiter.reply(keep, {});
+  waiter.list();
+}
+
+TEST(QueueElector, AWaiterWhoseWatchWentWithTheLinkWatchesAgain) {
+  Waiter waiter;
+  waiter.answer<WatchPlace>({});
+  waiter.notify(QueueNoticeKind::kLinkLost);
+  EXPECT_EQ(waiter.next_timeout(), waiter.now + milliseconds(50)) << "not the very same instant";
+  waiter.now += milliseconds(50);
+  waiter.list();
+  waiter.answer<WatchPlace>({});
+  EXPECT_EQ(waiter.next_timeout(), waiter.now + milliseconds(200));
+}
+
 }  // namespace
 }  // namespace vouch::election::testing

@@ -3,7 +3,10 @@
 // CLOCK_BOOTTIME, which all processes of a machine share.
 //
 //   lead STORE LEASE_MS REFRESH_MS LOG EFFECTS     leads and works until it is killed
-//   cycles STORE COUNTER LOG N                     N times: take, add one to COUNTER, release
+//   cycles STORE COUNTER LOG N                     N times: take, add one to COUNTER and to what
+//                                                  the store keeps fenced, release
+//
+// STORE is an address as open_store takes it.
 
 #include <fcntl.h>
 #include <unistd.h>
@@ -17,7 +20,7 @@
 
 #include "vouch/election_runner/candidate.h"
 #include "vouch/election_runner/clock.h"
-#include "vouch/election_sqlite/sqlite_store.h"
+#include "vouch/election_stores/open_store.h"
 
 namespace vouch::election::testing {
 namespace {
@@ -47,10 +50,46 @@ class LineLog {
   int descriptor_;
 };
 
-/// The store, with every write logged before and after: `send VERSION EXPECTED TIME`, `done ...`.
-class LoggedStore final : public LockStore {
+/// What beside requests every store does, done by another one.
+template <typename Kind>
+class Forwarding : public Kind {
  public:
-  LoggedStore(LockStore& store, const LineLog& log) : store_(store), log_(log) {}
+  Forwarding(std::unique_ptr<Kind> store, const LineLog& log)
+      : store_(std::move(store)), log_(log) {}
+  Result<std::vector<LockRecord>> list() override { return store_->list(); }
+  StoreOutcome force_release(const std::string& name) override {
+    return store_->force_release(name);
+  }
+  StoreOutcome fenced_put(const std::string& name, FencingToken token, const std::string& key,
+                          const std::string& value) override {
+    return store_->fenced_put(name, token, key, value);
+  }
+  Result<std::optional<std::string>> fenced_get(const std::string& key) override {
+    return store_->fenced_get(key);
+  }
+
+ protected:
+  /// Logged before, and after if it was applied: `send WHAT TIME`, `done WHAT TIME`.
+  template <typename Request>
+  auto apply_logged(const Request& request, const std::string& what) {
+    if (!what.empty()) log_.write("send " + what + " " + stamp());
+    auto reply = store_->apply(request);
+    if (!what.empty() && reply.outcome == StoreOutcome::kApplied) {
+      log_.write("done " + what + " " + stamp());
+    }
+    return reply;
+  }
+
+  std::unique_ptr<Kind> store_;
+
+ private:
+  const LineLog& log_;
+};
+
+/// Every write is logged, as VERSION EXPECTED.
+class LoggedRecords final : public Forwarding<LockStore> {
+ public:
+  using Forwarding::Forwarding;
   StoreReply apply(const StoreRequest& request) override {
     std::string what;
     if (const auto* take = std::get_if<TakeLock>(&request.operation)) {
@@ -58,28 +97,21 @@ class LoggedStore final : public LockStore {
     } else if (const auto* renew = std::get_if<RenewLock>(&request.operation)) {
       what = renew->version.text + " " + renew->expected.text;
     }
-    if (!what.empty()) log_.write("send " + what + " " + stamp());
-    StoreReply reply = store_.apply(request);
-    if (!what.empty() && reply.outcome == StoreOutcome::kApplied) {
-      log_.write("done " + what + " " + stamp());
-    }
-    return reply;
+    return apply_logged(request, what);
   }
-  Result<std::vector<LockRecord>> list() override { return store_.list(); }
-  StoreOutcome force_release(const std::string& name) override {
-    return store_.force_release(name);
-  }
-  StoreOutcome fenced_put(const std::string& name, FencingToken token, const std::string& key,
-                          const std::string& value) override {
-    return store_.fenced_put(name, token, key, value);
-  }
-  Result<std::optional<std::string>> fenced_get(const std::string& key) override {
-    return store_.fenced_get(key);
-  }
+};
 
- private:
-  LockStore& store_;
-  const LineLog& log_;
+/// Everything that proves to the store that the session lives is logged, as NUMBER KIND.
+class LoggedQueues final : public Forwarding<QueueStore> {
+ public:
+  using Forwarding::Forwarding;
+  QueueReply apply(const QueueRequest& request) override {
+    const bool is_list = std::holds_alternative<ListQueue>(request.operation);
+    return apply_logged(request, std::to_string(request.id) + (is_list ? " list" : " other"));
+  }
+  void set_notify(std::function<void(const QueueNotice&)> notify) override {
+    store_->set_notify(std::move(notify));
+  }
 };
 
 class Work final : public CandidateListener {
@@ -104,16 +136,20 @@ int fail(const Error& error) {
 }
 
 int lead(char** words) {
-  auto opened = SqliteStore::open(words[0]);
-  if (!opened) return fail(opened.error());
+  auto store = open_store(words[0], StoreUse::kElect);
+  if (!store) return fail(store.error());
   ElectorConfig config = scaled_to(milliseconds(std::atoi(words[1])));
   config.refresh_interval = milliseconds(std::atoi(words[2]));
   config.name = "lock";
   const LineLog log(words[3]);
   const LineLog effects(words[4]);
-  LoggedStore store(**opened, log);
+  if (store->records) {
+    store->records = std::make_unique<LoggedRecords>(std::move(store->records), log);
+  } else {
+    store->queues = std::make_unique<LoggedQueues>(std::move(store->queues), log);
+  }
   Work work(log);
-  auto candidate = Candidate::create(config, store, &work);
+  auto candidate = create_candidate(config, *store, &work);
   if (!candidate) return fail(candidate.error());
   work.candidate = candidate->get();
   (*candidate)->start();
@@ -133,14 +169,26 @@ void add_one(const char* file) {
   std::ofstream(file) << count + 1;
 }
 
+/// The same in the store, fenced by `token`. False: that was refused, or nobody knows.
+bool add_one(Store& store, FencingToken token) {
+  const auto value = store.fenced_get("counter");
+  if (!value) return false;
+  const std::uint64_t count = *value ? std::stoull(**value) : 0;
+  return store.fenced_put("lock", token, "counter", std::to_string(count + 1)) ==
+         StoreOutcome::kApplied;
+}
+
 int cycles(char** words) {
-  auto opened = SqliteStore::open(words[0]);
-  if (!opened) return fail(opened.error());
+  auto store = open_store(words[0], StoreUse::kElect);
+  if (!store) return fail(store.error());
+  // That of the candidate is its own.
+  auto resource = open_store(words[0], StoreUse::kElect);
+  if (!resource) return fail(resource.error());
   ElectorConfig config = scaled_to(milliseconds(5000));
   config.refresh_interval = milliseconds(1);
   config.name = "lock";
   const LineLog log(words[2]);
-  auto candidate = Candidate::create(config, **opened, nullptr);
+  auto candidate = create_candidate(config, *store, nullptr);
   if (!candidate) return fail(candidate.error());
   (*candidate)->start();
   for (int i = 0; i < std::atoi(words[3]); ++i) {
@@ -149,6 +197,7 @@ int cycles(char** words) {
     while (!(leadership = (*candidate)->current()))
       std::this_thread::sleep_for(std::chrono::microseconds(200));
     add_one(words[1]);
+    if (!add_one(resource->any(), leadership->token)) return 4;
     log.write(std::to_string(leadership->token.value()));
     (*candidate)->set_eligible(Eligibility::kNo);
     (*candidate)->work_stopped();

@@ -14,11 +14,17 @@
 #include <mutex>
 #include <thread>
 #include <utility>
+#include <variant>
 
 #include "vouch/election_runner/clock.h"
 #include "vouch/election_runner/owner.h"
 
 namespace vouch::election {
+namespace {
+
+using AnyStore = std::variant<LockStore*, QueueStore*>;
+
+}  // namespace
 
 void CandidateListener::handle_extended(const Leadership& /*leadership*/) {}
 
@@ -26,17 +32,25 @@ void CandidateListener::handle_extended(const Leadership& /*leadership*/) {}
 /// the store's thread, and leaves events to the keeper, the thread of the listener.
 class Candidate::Impl {
  public:
-  Impl(Elector elector, LockStore& store, CandidateListener* listener, int wake, int timer)
+  Impl(Elector elector, AnyStore store, CandidateListener* listener, int wake, int timer)
       : elector_(std::move(elector)),
         store_(store),
         listener_(listener),
         wake_(wake),
         timer_(timer),
         keeper_([this] { keep(); }),
-        caller_([this] { call_store(); }) {}
+        caller_([this] { call_store(); }) {
+    if (auto* const queue = std::get_if<QueueStore*>(&store_)) {
+      (*queue)->set_notify([this](const QueueNotice& notice) {
+        give([&](Elector& elector_now, Instant now) { elector_now.handle_notice(now, notice); });
+      });
+    }
+  }
   Impl(const Impl&) = delete;
   Impl& operator=(const Impl&) = delete;
   ~Impl() {
+    // First, and with the mutex open: a notice that is on its way waits for that.
+    if (auto* const queue = std::get_if<QueueStore*>(&store_)) (*queue)->set_notify({});
     {
       const std::lock_guard lock(mutex_);
       is_over_ = true;
@@ -79,8 +93,9 @@ class Candidate::Impl {
     while (std::optional<ElectorAction> action = elector_.poll_action()) {
       if (auto* event = std::get_if<LeadershipEvent>(&*action)) {
         events_.push_back(std::move(*event));
-      } else if (auto* request = std::get_if<StoreRequest>(&*action)) {
-        request_ = std::move(*request);
+      } else {
+        if (auto* record = std::get_if<StoreRequest>(&*action)) request_ = std::move(*record);
+        if (auto* queue = std::get_if<QueueRequest>(&*action)) request_ = std::move(*queue);
         has_request_.notify_all();
       }
     }
@@ -101,14 +116,24 @@ class Candidate::Impl {
         has_request_.wait(lock);
         continue;
       }
-      const StoreRequest request = *std::exchange(request_, std::nullopt);
-      lock.unlock();
-      const StoreReply reply = store_.apply(request);
-      lock.lock();
-      elector_.handle_reply(boottime_now(), reply);
+      const AnyRequest request = *std::exchange(request_, std::nullopt);
+      if (const auto* record = std::get_if<StoreRequest>(&request)) {
+        carry_out(lock, *std::get<LockStore*>(store_), *record);
+      } else {
+        carry_out(lock, *std::get<QueueStore*>(store_), std::get<QueueRequest>(request));
+      }
       take_actions();
       wake();
     }
+  }
+
+  /// The mutex is open while the store works.
+  template <typename AStore, typename Request>
+  void carry_out(std::unique_lock<std::mutex>& lock, AStore& store, const Request& request) {
+    lock.unlock();
+    const auto reply = store.apply(request);
+    lock.lock();
+    elector_.handle_reply(boottime_now(), reply);
   }
 
   /// Gives out what has happened, in order, with the mutex open: the listener may call us.
@@ -170,11 +195,11 @@ class Candidate::Impl {
 
   mutable std::mutex mutex_;
   Elector elector_;
-  LockStore& store_;
+  AnyStore store_;
   CandidateListener* listener_;
   std::condition_variable has_request_;
   std::condition_variable settled_;
-  std::optional<StoreRequest> request_;
+  std::optional<AnyRequest> request_;
   std::deque<LeadershipEvent> events_;
   std::optional<Leadership> extended_;
   Instant told_until_ = kLongAgo;
@@ -191,6 +216,18 @@ Result<std::unique_ptr<Candidate>> Candidate::create(ElectorConfig config, LockS
   if (config.store != StoreKind::kRecord) {
     return Error{Errc::kBadConfig, "store: kRecord, as a LockStore is, but it is kQueue"};
   }
+  return make(std::move(config), &store, listener);
+}
+
+Result<std::unique_ptr<Candidate>> Candidate::create(ElectorConfig config, QueueStore& store,
+                                                     CandidateListener* listener) {
+  config.store = StoreKind::kQueue;
+  return make(std::move(config), &store, listener);
+}
+
+template <typename StorePointer>
+Result<std::unique_ptr<Candidate>> Candidate::make(ElectorConfig config, StorePointer store,
+                                                   CandidateListener* listener) {
   if (config.owner.empty()) config.owner = unique_owner();
   Result<Elector> elector = Elector::create(config, boottime_now(), Rng(entropy()));
   if (!elector) return elector.error();

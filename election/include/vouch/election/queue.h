@@ -105,7 +105,9 @@ class QueueStore : public Store {
   [[nodiscard]] virtual QueueReply apply(const QueueRequest& request) = 0;
 
   /// Who hears what the store says without being asked. Called before the first request; `notify`
-  /// is called on a thread of the store's, returns soon and does not call the store.
+  /// is called on a thread of the store's, returns soon and does not call the store. An empty one
+  /// ends that: when the call returns none is running and none comes any more. Who registered it
+  /// calls that before it goes, on no thread that `notify` waits for.
   virtual void set_notify(std::function<void(const QueueNotice&)> notify) = 0;
 };
 

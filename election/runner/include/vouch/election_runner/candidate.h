@@ -5,6 +5,7 @@
 
 #include "vouch/detector/result.h"
 #include "vouch/election/elector.h"
+#include "vouch/election/queue.h"
 #include "vouch/election/store.h"
 
 namespace vouch::election {
@@ -31,6 +32,11 @@ class Candidate {
   /// thread only. An empty `config.owner` becomes a unique one.
   static Result<std::unique_ptr<Candidate>> create(ElectorConfig config, LockStore& store,
                                                    CandidateListener* listener);
+
+  /// The same over a store that keeps queues; `config.store` becomes kQueue. The store is this
+  /// candidate's alone: its notices go here, until the candidate is destroyed.
+  static Result<std::unique_ptr<Candidate>> create(ElectorConfig config, QueueStore& store,
+                                                   CandidateListener* listener);
   Candidate(const Candidate&) = delete;
   Candidate& operator=(const Candidate&) = delete;
   ~Candidate();
@@ -55,6 +61,10 @@ class Candidate {
  private:
   class Impl;
   explicit Candidate(std::unique_ptr<Impl> impl);
+
+  template <typename StorePointer>
+  static Result<std::unique_ptr<Candidate>> make(ElectorConfig config, StorePointer store,
+                                                 CandidateListener* listener);
 
   std::unique_ptr<Impl> impl_;
 };
