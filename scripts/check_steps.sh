@@ -10,6 +10,7 @@ readonly asan_options=malloc_context_size=6:quarantine_size_mb=32
 describe_step() {
   case "$1" in
     setup) echo "install what is missing" ;;
+    configure) echo "CMake for all presets that follow, side by side" ;;
     format) echo "every C++ file is laid out by .clang-format" ;;
     dev) echo "Debug with g++, each file compiled alone, all tests (what a developer builds, not part of the whole check)" ;;
     headers) echo "each public header compiles alone" ;;
@@ -32,6 +33,17 @@ configure() { cmake --preset "$1" -Wno-dev; }
 step_setup() { scripts/setup; }
 
 step_format() { scripts/format --check; }
+
+# One after the other each would leave a processor idle.
+step_configure() {
+  local preset waits=() failed=0
+  for preset in release asan tsan tidy fuzz; do
+    configure "$preset" &
+    waits+=($!)
+  done
+  for preset in "${waits[@]}"; do wait "$preset" || failed=1; done
+  return "$failed"
+}
 
 step_dev() {
   configure dev
