@@ -33,6 +33,9 @@ void Elector::leave(Instant now) {
   std::visit(
       [&](auto& claim) {
         claim.want(may_stand && !claim.is_refused());
+        if constexpr (requires { claim.ask_peers(now); }) {
+          if (auto question = claim.ask_peers(now)) question_ = std::move(question);
+        }
         if (auto request = claim.act(now, tenure_)) request_ = std::move(request);
       },
       claim_);
@@ -101,6 +104,12 @@ void Elector::handle_notice(Instant now, const QueueNotice& notice) {
   leave(now);
 }
 
+void Elector::handle_answer(Instant now, const PeerAnswer& answer) {
+  now = enter(now);
+  if (auto* row = std::get_if<RowClaim>(&claim_)) row->handle_answer(now, answer);
+  leave(now);
+}
+
 void Elector::handle_timeout(Instant now) {
   now = enter(now);
   leave(now);
@@ -109,6 +118,7 @@ void Elector::handle_timeout(Instant now) {
 std::optional<ElectorAction> Elector::poll_action() {
   // What happened before what is to be sent: `kLost` stands before the release.
   if (std::optional<LeadershipEvent> event = tenure_.poll_event()) return *std::move(event);
+  if (question_) return *std::exchange(question_, std::nullopt);
   if (!request_) return std::nullopt;
   return std::visit(
       [](auto&& request) { return ElectorAction(std::forward<decltype(request)>(request)); },

@@ -51,6 +51,7 @@ std::vector<LintRow> lint(const ElectorConfig& c) {
   const LintSide danger_after("danger_after", c.danger_after);
   const LintSide stop_time("stop_time", c.stop_time);
   const LintSide progress_timeout("progress_timeout", c.progress_timeout);
+  const LintSide peer_patience("peer_patience", c.peer_patience);
   const LintSide guard("guard", c.guard);
   const LintSide held("lease (1-r)/(1+r) - guard", c.held_lease());
   std::vector<LintRow> rows;
@@ -61,6 +62,7 @@ std::vector<LintRow> lint(const ElectorConfig& c) {
   add_range(rows, "danger_after_min", "danger_after_max", shortest, danger_after, hour);
   add_range(rows, "stop_time_min", "stop_time_max", zero, stop_time, hour);
   add_range(rows, "progress_timeout_min", "progress_timeout_max", zero, progress_timeout, hour);
+  add_range(rows, "peer_patience_min", "peer_patience_max", zero, peer_patience, hour);
   add_range(rows, "guard_min", "guard_max", zero, guard, hour);
   add_range(rows, "clock_drift_ppm_min", "clock_drift_ppm_max", LintSide("0", 0U, Kind::kConstant),
             LintSide("clock_drift_ppm", c.clock_drift_ppm),
@@ -104,6 +106,13 @@ std::vector<LintRow> lint(const ElectorConfig& c) {
                   .if_broken = Judgement::kWarning,
                   .why = "a hung worker keeps the lock longer than a dead process does",
                   .is_on = c.progress_timeout != Duration::zero()});
+  rows.push_back({.name = "peer_patience_in_lease",
+                  .field = "peer_patience",
+                  .left = peer_patience,
+                  .right = lease,
+                  .if_broken = Judgement::kWarning,
+                  .why = "a process that is reached and hangs is replaced after twice its lease",
+                  .is_on = c.peer_patience != Duration::zero()});
   return rows;
 }
 
@@ -120,6 +129,11 @@ Status validate(const ElectorConfig& config) {
       if ((row.kind != LintRow::Kind::kRelation) != ranges) continue;
       if (row.judgement() == Judgement::kUnsafe) return Error{Errc::kBadConfig, row.message()};
     }
+  }
+  if (config.store == StoreKind::kQueue && config.peer_patience != Duration::zero()) {
+    return Error{Errc::kBadConfig,
+                 "peer_patience: 0 for a queue, whose store alone ends sessions, but it is " +
+                     std::to_string(config.peer_patience.count()) + " ns"};
   }
   if (config.lease % milliseconds(1) != Duration::zero()) {
     return Error{Errc::kBadConfig, "lease: whole milliseconds, but it is " +

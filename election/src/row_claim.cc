@@ -37,7 +37,8 @@ RowClaim::RowClaim(const ElectorConfig& config, Rng rng)
       heartbeat_interval_(config.heartbeat_interval),
       refresh_interval_(config.refresh_interval),
       request_timeout_(config.request_timeout),
-      rng_(rng) {}
+      rng_(rng),
+      peer_leave_(config) {}
 
 void RowClaim::begin_release(Instant now) {
   if (!holds_) return;
@@ -84,10 +85,35 @@ std::optional<AnyRequest> RowClaim::act(Instant now, Tenure& tenure) {
 }
 
 Instant RowClaim::due(const Tenure& tenure) const {
-  if (out_) return kNever;
+  const Instant peers_due = watches_holder() ? peer_leave_.due() : kNever;
+  if (out_) return peers_due;
   if (is_releasing_) return next_at_;
   if (holds_) return is_unsure_ || next_at_ < tenure.renews_until() ? next_at_ : kNever;
-  return wants_ ? next_at_ : kNever;
+  return wants_ ? std::min(next_at_, peers_due) : kNever;
+}
+
+/// Somebody else's lock is watched: nothing of our own is open.
+bool RowClaim::watches_holder() const {
+  return wants_ && !holds_ && !is_releasing_ && has_seen_ && seen_ && !seen_->is_released &&
+         !is_own(*seen_);
+}
+
+std::optional<PeerQuestion> RowClaim::ask_peers(Instant now) {
+  if (!watches_holder()) return std::nullopt;
+  const bool is_due = now >= peer_leave_.due();
+  std::optional<PeerQuestion> question = peer_leave_.ask(now, *seen_);
+  if (question) ++counters_.peers_asked;
+  if (is_due && !question && peer_leave_.is_given(now)) next_at_ = now;
+  return question;
+}
+
+void RowClaim::handle_answer(Instant now, const PeerAnswer& answer) {
+  if (!peer_leave_.handle_answer(now, answer)) return;
+  if (answer.verdict == PeerVerdict::kReached) {
+    ++counters_.held_off;
+  } else {
+    next_at_ = now;
+  }
 }
 
 void RowClaim::handle_reply(Instant now, const StoreReply& reply, Tenure& tenure) {
@@ -181,13 +207,18 @@ void RowClaim::observe(Instant now, const std::optional<LockRecord>& record, Ten
   if (record) watch_for_twin(now, *record, tenure);
   const bool is_same =
       has_seen_ && version_of(seen_) == version_of(record) && holder_of(seen_) == holder_of(record);
-  if (!is_same) seen_at_ = now;
+  if (!is_same) {
+    seen_at_ = now;
+    peer_leave_.forget();
+  }
+  if (is_same) peer_leave_.look(now, expires_at());
   has_seen_ = true;
   seen_ = record;
   tell_holder(now, record, tenure);
   const Instant look_again = now + refresh_interval_;
   const bool may_take = attempts_.size() < kAttemptsMax;
-  next_at_ = !may_take ? look_again : is_takeable(now) ? now : std::min(look_again, expires_at());
+  next_at_ = may_take && is_takeable(now) ? now : look_again;
+  if (may_take && now < expires_at()) next_at_ = std::min(next_at_, expires_at());
 }
 
 /// Twice another version under the own name: that process is alive, and the two would undo each
@@ -344,7 +375,8 @@ bool RowClaim::is_own(const LockRecord& record) const {
 
 bool RowClaim::is_takeable(Instant now) const {
   if (!has_seen_) return false;
-  return !seen_ || seen_->is_released || is_own(*seen_) || now >= expires_at();
+  if (!seen_ || seen_->is_released || is_own(*seen_)) return true;
+  return now >= expires_at() && peer_leave_.is_given(now);
 }
 
 Instant RowClaim::expires_at() const {

@@ -36,6 +36,8 @@ class Driver {
     bool stops_at_once = true;    ///< The work stops as soon as it shall.
     Instant wrote_at = kLongAgo;  ///< Sent a take or a heartbeat.
     bool is_paused = false;
+    std::optional<PeerVerdict> peers;  ///< What they say; nobody answers if empty.
+    std::vector<PeerQuestion> questions;
     bool loses_write_replies = false;  ///< Applied, and nobody tells it.
     std::vector<StoreReply> inbox;
   };
@@ -154,6 +156,11 @@ class Driver {
         node.requests.push_back(*request);
         if (!std::holds_alternative<ReadLock>(request->operation)) node.wrote_at = now;
         store.submit(now, static_cast<MemoryStore::ClientId>(at), *request);
+        continue;
+      }
+      if (const auto* question = std::get_if<PeerQuestion>(&*action)) {
+        node.questions.push_back(*question);
+        if (node.peers) node.elector->handle_answer(now, {question->id, *node.peers});
         continue;
       }
       const auto& event = std::get<LeadershipEvent>(*action);

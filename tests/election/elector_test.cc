@@ -284,6 +284,72 @@ TEST(Elector, WorkThatDoesNotMoveLosesTheHeartbeats) {
   EXPECT_EQ(driver.nodes[a]->elector->role(), Role::kWindingUp) << "out until the work has stopped";
 }
 
+/// When `b`, which asks peers for half a lease at most, leads after `a` has stopped: how long after
+/// the last heartbeat of `a`.
+Duration take_over(Driver& driver, std::optional<PeerVerdict> peers) {
+  ElectorConfig config = exact_config("a");
+  config.peer_patience = milliseconds(500);
+  const std::size_t a = driver.start(config);
+  EXPECT_TRUE(driver.run_until([&] { return driver.leads(a); }));
+  config.owner = "b";
+  const std::size_t b = driver.start(config);
+  driver.nodes[b]->peers = peers;
+  driver.run_for(milliseconds(990));
+  EXPECT_TRUE(driver.nodes[b]->questions.empty()) << "a renews in time";
+  const Instant wrote_at = driver.nodes[a]->wrote_at;
+  driver.nodes[a]->is_paused = true;
+  EXPECT_TRUE(driver.run_until([&] { return driver.leads(b); }));
+  for (const PeerQuestion& question : driver.nodes[b]->questions) {
+    EXPECT_EQ(question.holder, "a");
+    EXPECT_EQ(question.token, FencingToken{1});
+  }
+  return driver.now - wrote_at;
+}
+
+TEST(Elector, AHolderThatPeersDoNotReachIsReplacedAfterItsLease) {
+  Driver driver;
+  EXPECT_LE(take_over(driver, PeerVerdict::kNotReached), milliseconds(1000 + 100 + 10));
+  EXPECT_EQ(driver.nodes[1]->questions.size(), 1U);
+  Driver unknown;
+  EXPECT_LE(take_over(unknown, PeerVerdict::kUnknown), milliseconds(1000 + 100 + 10));
+}
+
+TEST(Elector, WithoutAnAnswerOfPeersItIsReplacedWhenTheQuestionHasTimedOut) {
+  Driver driver;
+  const Duration after = take_over(driver, std::nullopt);
+  EXPECT_GT(after, milliseconds(1100));
+  EXPECT_LE(after, milliseconds(1000 + 2 * 100 + 10));
+}
+
+TEST(Elector, AHolderThatPeersReachIsLeftTheLockButNotForEver) {
+  Driver driver;
+  const Duration after = take_over(driver, PeerVerdict::kReached);
+  EXPECT_GT(after, milliseconds(1500));
+  EXPECT_LE(after, milliseconds(1500 + 100 + 10));
+  const ElectorCounters counters = driver.nodes[1]->elector->status(driver.now).counters;
+  EXPECT_GE(counters.held_off, 4U);
+  EXPECT_EQ(counters.peers_asked, counters.held_off);
+}
+
+TEST(Elector, LeftTheLockALateHolderGoesOnWithTheNextToken) {
+  Driver driver;
+  ElectorConfig config = exact_config("a");
+  config.peer_patience = milliseconds(500);
+  const std::size_t a = driver.start(config);
+  ASSERT_TRUE(driver.run_until([&] { return driver.leads(a); }));
+  config.owner = "b";
+  const std::size_t b = driver.start(config);
+  driver.nodes[b]->peers = PeerVerdict::kReached;
+  driver.run_for(milliseconds(500));
+  driver.nodes[a]->is_paused = true;
+  ASSERT_TRUE(driver.run_until([&] { return !driver.nodes[b]->questions.empty(); }));
+  driver.nodes[a]->is_paused = false;
+  driver.run_for(milliseconds(2000));
+  EXPECT_TRUE(driver.leads(a));
+  EXPECT_EQ(driver.token(a), FencingToken{2});
+  EXPECT_FALSE(driver.leads(b));
+}
+
 TEST(Elector, DangerThenSafeThenDangerThenStop) {
   Driver driver;
   const std::size_t a = driver.start(exact_config());
@@ -451,6 +517,12 @@ TEST(ElectorConfig, RefusesWhatIsUnsafeAndNamesTheRule) {
        [](ElectorConfig& c) { c.stop_time = milliseconds(501); }},
       {"clock_drift_ppm: in [0, 100000], but it is 100001",
        [](ElectorConfig& c) { c.clock_drift_ppm = 100'001; }},
+      {"peer_patience: in [0, 1 h]", [](ElectorConfig& c) { c.peer_patience = milliseconds(-1); }},
+      {"peer_patience: 0 for a queue, whose store alone ends sessions, but it is 1000000 ns",
+       [](ElectorConfig& c) {
+         c.store = StoreKind::kQueue;
+         c.peer_patience = milliseconds(1);
+       }},
       {"guard: in [0, 1 h]", [](ElectorConfig& c) { c.guard = milliseconds(-1); }},
   };
   ASSERT_TRUE(validate(exact_config()));

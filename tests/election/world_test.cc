@@ -37,6 +37,8 @@ WorldReport sum_of(const WorldOptions& options, std::uint64_t seeds) {
     sum.events += one.events;
     sum.elected += one.elected;
     sum.lapsed += one.lapsed;
+    sum.deposed += one.deposed;
+    sum.held_off += one.held_off;
     sum.effects += one.effects;
     sum.ambiguous += one.ambiguous;
     sum.adopted += one.adopted;
@@ -71,6 +73,22 @@ TEST(ElectionWorld, NeverTwoHoldersAndTokensRise) {
   EXPECT_GT(sum.condition_failed, seeds);
   EXPECT_GT(sum.pauses, 10 * seeds);
   EXPECT_GT(sum.crashes, 5 * seeds);
+}
+
+TEST(ElectionWorld, PeersLeaveALateHolderTheLockAndNoRuleIsBroken) {
+  const std::uint64_t seeds = vouch::testing::sampled(100);
+  WorldOptions options = troubled_world();
+  options.calm = seconds(10);
+  const WorldReport alone = sum_of(options, seeds);
+  options.config.peer_patience = options.config.lease;
+  const WorldReport asked = sum_of(options, seeds);
+  EXPECT_TRUE(asked.broken.empty()) << asked.broken.front();
+  EXPECT_TRUE(asked.leads_at_end);
+  EXPECT_GT(asked.held_off, seeds);
+  EXPECT_GT(alone.deposed, seeds);
+  EXPECT_LT(asked.deposed, alone.deposed);
+  RecordProperty("deposed_alone", std::to_string(alone.deposed));
+  RecordProperty("deposed_asked", std::to_string(asked.deposed));
 }
 
 TEST(ElectionWorld, TheSameOverAQueue) {

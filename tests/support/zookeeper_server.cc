@@ -83,7 +83,7 @@ bool ZooKeeperServer::try_start() {
       std::vector<std::string>{
           kTie, "--pdeathsig", "KILL", kJava, "-Xmx96m", "-XX:+UseSerialGC",
           "-XX:TieredStopAtLevel=1", "-XX:-UsePerfData", "-Dzookeeper.forceSync=no", "-cp",
-          kServerJar, "org.apache.zookeeper.server.quorum.QuorumPeerMain", settings.string()},
+          kServerJar, "org.apache.zookeeper.server.ZooKeeperServerMain", settings.string()},
       Process::Options{.out = folder_.path() / "out", .err = folder_.path() / "err"});
   const bool is_decided = wait_until(
       [&] { return !server_->is_running() || ask("srvr").find("Mode") != std::string::npos; });

@@ -379,8 +379,8 @@ class EtcdStore::Impl {
     return called;
   }
 
-  /// The keepalive counts only if etcd had the same leader before it and after the read, which a
-  /// majority has confirmed: see the class.
+  /// The keepalive counts only if etcd had the same leader before it (the header of its reply is
+  /// made before the renewal) and after the read, which a majority has confirmed: see the class.
   static Called confirm(Called called, std::uint64_t renewed, std::uint64_t read) {
     if (called.outcome != StoreOutcome::kApplied || renewed == read) return called;
     return {StoreOutcome::kAmbiguous, {}, "etcd elected a leader meanwhile"};

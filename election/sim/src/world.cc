@@ -28,8 +28,8 @@ TrueTime true_time(Instant at) {
   return at == kNever ? kEndOfTime : TrueTime(at.time_since_epoch());
 }
 
-/// What a store of either kind says.
-using Message = std::variant<StoreReply, QueueReply, QueueNotice>;
+/// What a store of either kind says, and what peers do.
+using Message = std::variant<StoreReply, QueueReply, QueueNotice, PeerAnswer>;
 
 /// One process: an Elector and the host around it.
 struct Process {
@@ -45,6 +45,7 @@ struct Process {
   TrueTime next_effect = kEndOfTime;
   EventKind last_event = EventKind::kLost;
   std::uint64_t last_number = 0;
+  EndReason last_reason = EndReason::kNone;  ///< Why it led no more.
 };
 
 /// Whether `next` may follow `last` in what is told of one's own leadership.
@@ -76,6 +77,7 @@ class World {
         work_(Rng(seed).fork(2)),
         store_(Rng(seed).fork(3)),
         queue_(Rng(seed).fork(4)),
+        peers_(Rng(seed).fork(5)),
         processes_(options.candidates) {}
 
   WorldReport run() {
@@ -181,6 +183,8 @@ class World {
         elector.handle_reply(local, mistaken(*reply));
       } else if (const auto* answer = std::get_if<QueueReply>(&message)) {
         elector.handle_reply(local, *answer);
+      } else if (const auto* said = std::get_if<PeerAnswer>(&message)) {
+        elector.handle_answer(local, *said);
       } else {
         elector.handle_notice(local, std::get<QueueNotice>(message));
       }
@@ -241,10 +245,32 @@ class World {
         store_.submit(store_time(now_), process.client, *request);
       } else if (const auto* asked = std::get_if<QueueRequest>(&*action)) {
         queue_.submit(store_time(now_), process.client, *asked);
+      } else if (const auto* question = std::get_if<PeerQuestion>(&*action)) {
+        ask_peers(process, *question);
       } else {
         handle_event(process, std::get<LeadershipEvent>(*action));
       }
     }
+  }
+
+  /// Peers hear whoever runs. Now and then they do not answer.
+  void ask_peers(Process& process, const PeerQuestion& question) {
+    if (peers_.chance(125'000)) return;
+    PeerVerdict verdict = PeerVerdict::kNotReached;
+    for (const Process& other : processes_) {
+      if (!other.elector || other.paused_until > now_) continue;
+      if (other.elector->config().owner == question.holder) verdict = PeerVerdict::kReached;
+    }
+    process.inbox.emplace_back(PeerAnswer{question.id, verdict});
+  }
+
+  /// Runs, and lost its last leadership to the store alone.
+  [[nodiscard]] bool is_well(MemoryStore::ClientId client) const {
+    for (const Process& process : processes_) {
+      if (process.client != client || !process.elector) continue;
+      return process.paused_until <= now_ && process.last_reason == EndReason::kLapsed;
+    }
+    return false;
   }
 
   void handle_event(Process& process, const LeadershipEvent& event) {
@@ -257,6 +283,8 @@ class World {
     const auto stopping = [&] { return now_ + Duration(work_.between(0, longest.count())); };
     if (event.kind == EventKind::kElected) {
       ++report_.elected;
+      if (is_well(last_leader_) && process.client != last_leader_) ++report_.deposed;
+      last_leader_ = process.client;
       if (process.works) broken("elected while the work of the last leadership runs", process);
       if (event.token <= highest_) broken("a token that is not greater than all before", process);
       highest_ = std::max(highest_, event.token);
@@ -267,6 +295,7 @@ class World {
     } else if (event.kind == EventKind::kStop) {
       process.stops_at = stopping();
     } else if (event.kind == EventKind::kLost) {
+      process.last_reason = event.reason;
       if (event.reason == EndReason::kLapsed) ++report_.lapsed;
       if (process.works && process.stops_at == kEndOfTime) process.stops_at = stopping();
     }
@@ -370,6 +399,7 @@ class World {
     const ElectorStatus status = process.elector->status(process.clock.local(now_));
     report_.ambiguous += status.counters.ambiguous;
     report_.adopted += status.counters.adopted;
+    report_.held_off += status.counters.held_off;
     report_.condition_failed += status.counters.condition_failed;
   }
 
@@ -389,10 +419,12 @@ class World {
   Rng work_;    ///< Of the hosts.
   MemoryStore store_;
   MemoryQueue queue_;
+  Rng peers_;
   std::vector<Process> processes_;
   MemoryStore::ClientId clients_ = 0;
   TokenGate gate_;
   FencingToken highest_{};
+  MemoryStore::ClientId last_leader_ = 0;
   TrueTime now_{};
   TrueTime calm_from_{};
   TrueTime next_fault_{};

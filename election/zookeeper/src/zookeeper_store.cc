@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <charconv>
 #include <map>
 #include <mutex>
 #include <set>
@@ -13,6 +14,13 @@
 #include "zookeeper_path.h"
 
 namespace vouch::election {
+
+/// A place, and the lease that its maker wrote there beside its name.
+struct LeasedPlace {
+  QueuePlace place;
+  Duration lease{};
+};
+
 namespace {
 
 /// Of the session for calls that bring none, such as `list`. Nothing is made in it.
@@ -23,6 +31,9 @@ constexpr int kRounds = 3;
 
 /// A server takes no more than about a mebibyte (jute.maxbuffer), and cuts the link instead.
 constexpr std::size_t kValueMax = 1'000'000;
+
+/// No lease that somebody wrote there counts for more.
+constexpr std::int64_t kLeaseMsMax = std::int64_t{365} * 24 * 3'600'000;
 
 constexpr const char* kValues = "/%values";
 
@@ -62,24 +73,36 @@ using Asker = std::function<std::vector<Answer>(std::vector<Ask>)>;
 struct Listing {
   ZooKeeperCode code = ZooKeeperCode::kOk;
   std::string trouble;
-  std::vector<QueuePlace> places;
+  std::vector<LeasedPlace> places;
 };
 
-/// The place that a znode is; nothing if it is none: not ephemeral, or not as a server numbers
-/// them.
-std::optional<QueuePlace> place_of(const std::string& znode, const Answer& read) {
-  if (read.session == 0 || read.made_at <= 0) return std::nullopt;
-  // Whoever made it, it is ahead of those behind it. Foreign hands may have written anything.
-  const bool is_owner = static_cast<bool>(check_name("owner", read.text));
-  return QueuePlace{.id = znode,
-                    .guid = guid_of_place(znode).value_or(""),
-                    .owner = is_owner ? read.text : "(not a name)",
-                    .session = SessionId{static_cast<std::uint64_t>(read.session)},
-                    .token = FencingToken{static_cast<std::uint64_t>(read.made_at)}};
+/// What is written into a place: names have no line ends.
+std::string text_of_place(const std::string& owner, Duration lease) {
+  return owner + "\n" + std::to_string(lease / std::chrono::milliseconds(1));
 }
 
-bool stands_before(const QueuePlace& a, const QueuePlace& b) {
-  return std::pair(a.token, a.id) < std::pair(b.token, b.id);
+/// The place that a znode is; nothing if it is none: not ephemeral.
+std::optional<LeasedPlace> place_of(const std::string& znode, const Answer& read) {
+  if (read.session == 0 || read.made_at <= 0) return std::nullopt;
+  const std::size_t line_end = std::min(read.text.find('\n'), read.text.size());
+  const std::string owner = read.text.substr(0, line_end);
+  std::int64_t lease_ms = 0;
+  const char* const end = read.text.data() + read.text.size();
+  const char* const begin = std::min(read.text.data() + line_end + 1, end);
+  const auto [rest, error] = std::from_chars(begin, end, lease_ms);
+  if (error != std::errc{} || rest != end) lease_ms = 0;
+  // Whoever made it, it is ahead of those behind it. Foreign hands may have written anything.
+  const bool is_owner = static_cast<bool>(check_name("owner", owner));
+  return LeasedPlace{{.id = znode,
+                      .guid = guid_of_place(znode).value_or(""),
+                      .owner = is_owner ? owner : "(not a name)",
+                      .session = SessionId{static_cast<std::uint64_t>(read.session)},
+                      .token = FencingToken{static_cast<std::uint64_t>(read.made_at)}},
+                     std::chrono::milliseconds(std::clamp<std::int64_t>(lease_ms, 0, kLeaseMsMax))};
+}
+
+bool stands_before(const LeasedPlace& a, const LeasedPlace& b) {
+  return std::pair(a.place.token, a.place.id) < std::pair(b.place.token, b.place.id);
 }
 
 /// Makes the znodes above `path`. All of them are there: kOk.
@@ -136,6 +159,7 @@ class ZooKeeperStore::Impl {
  private:
   /// What was made in a session of ours, so that it can be removed, and the removal confirmed.
   struct Made {
+    Duration timeout{};             ///< Of the session.
     std::set<std::string> places;   ///< Paths.
     std::set<std::string> unknown;  ///< Paths of queues in which there may be more.
   };
@@ -148,6 +172,13 @@ class ZooKeeperStore::Impl {
     return [this, session, &deadline](std::vector<Ask> asks) {
       return links_.ask(session, std::move(asks), deadline.left());
     };
+  }
+
+  /// Zero of a session that is not there.
+  [[nodiscard]] Duration timeout_of(SessionId session) {
+    const std::lock_guard lock(mutex_);
+    const auto found = made_.find(session);
+    return found == made_.end() ? Duration{} : found->second.timeout;
   }
 
   void tell(const QueueNotice& notice) {
@@ -163,7 +194,7 @@ class ZooKeeperStore::Impl {
   [[nodiscard]] Listing list_places(const std::string& queue, const Asker& ask);
   [[nodiscard]] std::vector<std::string> take_known(const std::string& queue,
                                                     const std::vector<std::string>& names,
-                                                    std::map<std::string, QueuePlace>& known);
+                                                    std::map<std::string, LeasedPlace>& known);
   [[nodiscard]] Answer remove_places(SessionId session, const Made& made, const Asker& ask);
   void note_join(const JoinQueue& join, const std::string& queue, const Answer& answer,
                  QueueReply& reply);
@@ -180,7 +211,7 @@ class ZooKeeperStore::Impl {
   std::mutex mutex_;  ///< Of the next three. Never held while something is waited for.
   std::map<SessionId, Made> made_;
   /// A place does not change: what was read once of those that are still there, by queue and znode.
-  std::map<std::string, std::map<std::string, QueuePlace>> known_;
+  std::map<std::string, std::map<std::string, LeasedPlace>> known_;
   /// Places that were seen to be the first: they are, until they go. By queue: token and path.
   std::map<std::string, std::pair<FencingToken, std::string>> firsts_;
   std::atomic<std::uint64_t> joins_ = 0;
@@ -201,7 +232,7 @@ void ZooKeeperStore::Impl::carry_out(const OpenSession& open, const QueueRequest
   reply.session = opened.session;
   reply.timeout = opened.timeout;
   const std::lock_guard lock(mutex_);
-  made_[opened.session];
+  made_[opened.session].timeout = opened.timeout;
 }
 
 /// The library ends a session without waiting for the server. So the places go first, one by one,
@@ -236,7 +267,7 @@ Answer ZooKeeperStore::Impl::remove_places(SessionId session, const Made& made, 
     if (listing.code != ZooKeeperCode::kOk) {
       return {.code = listing.code, .trouble = listing.trouble};
     }
-    for (const QueuePlace& place : listing.places) {
+    for (const auto& [place, lease] : listing.places) {
       if (place.session == session) paths.insert(queue + "/" + place.id);
     }
   }
@@ -276,9 +307,10 @@ void ZooKeeperStore::Impl::carry_out(const JoinQueue& join, const QueueRequest& 
       queue + "/" + place_name(join.guid, join.session.value(), joins_.fetch_add(1) + 1);
   const Deadline deadline(request.timeout);
   const Asker ask = asker(join.session, deadline);
+  const std::string text = text_of_place(join.owner, timeout_of(join.session));
   Answer answer;
   for (int round = 0; round < kRounds; ++round) {
-    answer = ask({{.kind = AskKind::kCreatePlace, .path = path, .data = join.owner}}).front();
+    answer = ask({{.kind = AskKind::kCreatePlace, .path = path, .data = text}}).front();
     if (answer.code != ZooKeeperCode::kNoNode) break;
     // Nothing was made. What fails here was not the join: that may be tried anew.
     const Answer parents = make_parents(path, ask);
@@ -296,22 +328,24 @@ void ZooKeeperStore::Impl::note_join(const JoinQueue& join, const std::string& q
                                      const Answer& answer, QueueReply& reply) {
   reply.outcome = outcome_of(answer.code);
   reply.trouble = answer.trouble;
-  std::optional<QueuePlace> place;
+  std::optional<LeasedPlace> made;
   if (answer.code == ZooKeeperCode::kOk && answer.text.starts_with(queue + "/")) {
-    place = place_of(answer.text.substr(queue.size() + 1), answer);
+    made = place_of(answer.text.substr(queue.size() + 1), answer);
   }
-  if (place) place->owner = join.owner;
-  if (answer.code == ZooKeeperCode::kOk && (!place || place->session != join.session)) {
+  if (answer.code == ZooKeeperCode::kOk && (!made || made->place.session != join.session)) {
     reply.outcome = StoreOutcome::kAmbiguous;
     reply.trouble = "the server's answer to a join is not usable: it made \"" + answer.text + "\"";
-    place.reset();
+    made.reset();
   }
-  if (place) reply.places = {*place};
+  if (made) {
+    made->place.owner = join.owner;  // The answer is the path and the stat.
+    reply.places = {made->place};
+  }
   const std::lock_guard lock(mutex_);
   const auto found = made_.find(join.session);
   if (found == made_.end()) return;
   if (reply.outcome == StoreOutcome::kAmbiguous) found->second.unknown.insert(queue);
-  if (place) found->second.places.insert(queue + "/" + place->id);
+  if (made) found->second.places.insert(queue + "/" + made->place.id);
 }
 
 void ZooKeeperStore::Impl::carry_out(const ListQueue& list, const QueueRequest& request,
@@ -320,7 +354,8 @@ void ZooKeeperStore::Impl::carry_out(const ListQueue& list, const QueueRequest& 
   Listing listing = list_places(queue_path(request.name), asker(list.session, deadline));
   reply.outcome = outcome_of(listing.code);
   reply.trouble = std::move(listing.trouble);
-  reply.places = std::move(listing.places);
+  for (LeasedPlace& leased : listing.places)
+    reply.places.push_back(std::move(leased.place));
 }
 
 void ZooKeeperStore::Impl::carry_out(const WatchPlace& watch, const QueueRequest& request,
@@ -349,7 +384,7 @@ Listing ZooKeeperStore::Impl::list_places(const std::string& queue, const Asker&
   // Nobody has made it yet, or somebody has removed it.
   if (listed[1].code == ZooKeeperCode::kNoNode) return {};
   if (fails(listed[1])) return listing;
-  std::map<std::string, QueuePlace> known;
+  std::map<std::string, LeasedPlace> known;
   const std::vector<std::string> unread = take_known(queue, listed[1].names, known);
   std::vector<Ask> asks(unread.size(), {.kind = AskKind::kRead, .path = queue + "/"});
   for (std::size_t i = 0; i < unread.size(); ++i)
@@ -375,10 +410,10 @@ Listing ZooKeeperStore::Impl::list_places(const std::string& queue, const Asker&
 /// Which of `names` must be read; the others come into `known`.
 std::vector<std::string> ZooKeeperStore::Impl::take_known(
     const std::string& queue, const std::vector<std::string>& names,
-    std::map<std::string, QueuePlace>& known) {
+    std::map<std::string, LeasedPlace>& known) {
   std::vector<std::string> unread;
   const std::lock_guard lock(mutex_);
-  const std::map<std::string, QueuePlace>& before = known_[queue];
+  const std::map<std::string, LeasedPlace>& before = known_[queue];
   for (const std::string& name : names) {
     const auto found = before.find(name);
     if (found == before.end()) {
@@ -439,11 +474,11 @@ Result<std::vector<LockRecord>> ZooKeeperStore::Impl::list() {
     const Listing listing = list_places(root_ + "/" + znode, own_asker());
     if (listing.code != ZooKeeperCode::kOk) return unavailable(listing.trouble);
     if (listing.places.empty()) continue;
-    const QueuePlace& first = listing.places.front();
+    const auto& [first, lease] = listing.places.front();
     records.push_back({.name = *name,
                        .owner = first.owner,
                        .version = {first.id},
-                       .lease = {},
+                       .lease = lease,
                        .token = first.token,
                        .is_released = false,
                        .data = {}});
@@ -458,7 +493,7 @@ StoreOutcome ZooKeeperStore::Impl::force_release(const std::string& name) {
   const Listing listing = list_places(queue, own_asker());
   if (listing.code != ZooKeeperCode::kOk) return StoreOutcome::kUnavailable;
   if (listing.places.empty()) return StoreOutcome::kConditionFailed;
-  const std::string path = queue + "/" + listing.places.front().id;
+  const std::string path = queue + "/" + listing.places.front().place.id;
   return outcome_of(ask_own({{.kind = AskKind::kDelete, .path = path}}).front().code);
 }
 
@@ -475,10 +510,10 @@ Result<std::string> ZooKeeperStore::Impl::first_with(const std::string& name, Fe
   const Listing listing = list_places(queue, own_asker());
   outcome = listing.code == ZooKeeperCode::kOk ? StoreOutcome::kConditionFailed
                                                : StoreOutcome::kUnavailable;
-  if (listing.places.empty() || listing.places.front().token != token) {
+  if (listing.places.empty() || listing.places.front().place.token != token) {
     return Error{Errc::kUnavailable, listing.trouble};
   }
-  const std::string& id = listing.places.front().id;
+  const std::string& id = listing.places.front().place.id;
   if (guid_of_place(id)) {
     const std::lock_guard lock(mutex_);
     firsts_[queue] = {token, queue + "/" + id};

@@ -20,7 +20,7 @@ namespace vouch::election {
 enum class Eligibility : std::uint8_t { kNo, kYes };
 
 /// What the Elector wants done, or tells, in the order in which it comes out.
-using ElectorAction = std::variant<StoreRequest, QueueRequest, LeadershipEvent>;
+using ElectorAction = std::variant<StoreRequest, QueueRequest, PeerQuestion, LeadershipEvent>;
 
 /// For people and programs that look at it.
 struct ElectorStatus {
@@ -79,6 +79,8 @@ class Elector {
   /// Of StoreKind::kQueue; others are dropped.
   void handle_reply(Instant now, const QueueReply& reply);
   void handle_notice(Instant now, const QueueNotice& notice);
+  /// Of a PeerQuestion (ElectorConfig::peer_patience); others and late ones are dropped.
+  void handle_answer(Instant now, const PeerAnswer& answer);
   void handle_timeout(Instant now);
 
   [[nodiscard]] std::optional<ElectorAction> poll_action();
@@ -107,6 +109,7 @@ class Elector {
   Tenure tenure_;
   std::variant<RowClaim, QueueClaim> claim_;
   std::optional<AnyRequest> request_;
+  std::optional<PeerQuestion> question_;
   Instant last_;
   Instant out_until_ = kLongAgo;  ///< Does not stand before.
   bool is_started_ = false;

@@ -50,6 +50,12 @@ struct ElectorConfig {
   /// In [0, 1 h].
   Duration progress_timeout{};
 
+  /// How much longer than its lease a lock is left to a holder that is late in renewing it, while
+  /// peers say that they reach it: its store is slow or its link to it is cut, and taking the lock
+  /// would move the work of a process that is well. Not longer, whatever they say. Zero: nobody is
+  /// asked. Of StoreKind::kRecord. In [0, 1 h].
+  Duration peer_patience{};
+
   /// Between the look at the clock and the effect that it permits. In [0, 1 h].
   Duration guard = std::chrono::milliseconds(10);
 

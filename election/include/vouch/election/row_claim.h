@@ -8,6 +8,7 @@
 #include "vouch/detector/rng.h"
 #include "vouch/election/claim.h"
 #include "vouch/election/elector_config.h"
+#include "vouch/election/peer_leave.h"
 #include "vouch/election/store.h"
 #include "vouch/election/tenure.h"
 
@@ -35,7 +36,11 @@ class RowClaim {
 
   void handle_reply(Instant now, const StoreReply& reply, Tenure& tenure);
 
-  /// When `act` is due at the latest.
+  /// The question to the peers, if one is due.
+  [[nodiscard]] std::optional<PeerQuestion> ask_peers(Instant now);
+  void handle_answer(Instant now, const PeerAnswer& answer);
+
+  /// When `act` or `ask_peers` is due at the latest.
   [[nodiscard]] Instant due(const Tenure& tenure) const;
 
   /// Nothing is out and nothing is to be given back.
@@ -92,6 +97,7 @@ class RowClaim {
   void notice_loss(Instant now, const Tenure& tenure);
   [[nodiscard]] bool is_own(const LockRecord& record) const;
   [[nodiscard]] bool is_takeable(Instant now) const;
+  [[nodiscard]] bool watches_holder() const;
   [[nodiscard]] Duration retry_interval() const;
 
   std::string name_;
@@ -119,6 +125,7 @@ class RowClaim {
   bool has_seen_ = false;
   Instant seen_at_ = kLongAgo;  ///< Since when the record has not changed.
   std::optional<LockRecord> seen_;
+  PeerLeave peer_leave_;
   std::string told_holder_;
   FencingToken told_token_{};
   std::string trouble_;

@@ -37,7 +37,10 @@ struct WorldReport {
   std::uint64_t events = 0;
   std::uint64_t elected = 0;
   std::uint64_t lapsed = 0;
-  std::uint64_t effects = 0;  ///< Leader's work that was applied.
+  /// Elections of another than the last leader, which runs and lost its lease to the store.
+  std::uint64_t deposed = 0;
+  std::uint64_t held_off = 0;  ///< Answers of peers that left a late holder the lock.
+  std::uint64_t effects = 0;   ///< Leader's work that was applied.
   std::uint64_t ambiguous = 0;
   std::uint64_t adopted = 0;
   std::uint64_t condition_failed = 0;
@@ -47,7 +50,8 @@ struct WorldReport {
 
 /// Runs Electors, as they are shipped, on a MemoryStore or (config.store) a MemoryQueue in virtual
 /// time: with clocks that drift, pauses, crashes, drains, a store that refuses, loses and applies
-/// late. After every event it is checked that at most one candidate may believe that it leads, a
+/// late; peers (config.peer_patience) who hear every process that runs, and answer seven times of
+/// eight. After every event it is checked that at most one candidate may believe that it leads, a
 /// paused one included; that each election has a greater token than all before; that no effect of a
 /// leader is stale; and that each hears of its leadership in the stated order. Equal (options,
 /// seed) give an equal run.

@@ -24,10 +24,10 @@ struct ZooKeeperAddress {
 /// Queues of ephemeral znodes in ZooKeeper 3.5 or newer, over its official C client.
 ///
 /// A place is the znode PATH/NAME/GUID=SESSION.JOIN-NUMBER: ephemeral, so that it goes with its
-/// session, with the owner as its data; its name never comes back. Parents are made as needed, also
-/// when somebody removed them meanwhile. Values of fenced writes are in PATH/%values, where no
-/// queue's name leads. All of it may be read and written by anybody whom the ensemble lets in;
-/// protect it by the network.
+/// session, with the owner and the session's timeout (in milliseconds) as two lines of data; its
+/// name never comes back. Parents are made as needed, also when somebody removed them meanwhile.
+/// Values of fenced writes are in PATH/%values, where no queue's name leads. All of it may be read
+/// and written by anybody whom the ensemble lets in; protect it by the network.
 ///
 /// Order and token. ZooKeeper numbers the children of a znode, and begins at 0 again when that was
 /// removed and made anew. What never goes back is the number of the transaction that made a znode
