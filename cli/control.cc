@@ -89,6 +89,32 @@ void register_status(CLI::App& app, Outcome& outcome) {
   command->callback([options, &outcome] { outcome = run_status(options->control, options->json); });
 }
 
+void register_reach(CLI::App& app, Outcome& outcome) {
+  struct Options {
+    std::string control;
+    std::uint32_t node = 0;
+    bool json = false;
+  };
+  auto options = std::make_shared<Options>();
+  CLI::App* command =
+      app.add_subcommand("reach", "Show who reaches a node, as a running node knows it");
+  add_control(command, options->control);
+  command->add_option("node", options->node, "The node that is asked about")->required();
+  command->add_flag("--json", options->json, "Print JSON");
+  command->callback([options, &outcome] {
+    Result<Json> answer = ask(options->control, {{"command", "reach"}, {"node", options->node}});
+    outcome = answer ? Outcome(ExitCode::kSuccess) : Outcome(answer.error());
+    if (!answer) return;
+    if (options->json) {
+      std::cout << answer->dump(2) << "\n";
+      return;
+    }
+    std::cout << "node " << options->node << ": " << text_of((*answer)["verdict"]) << ", by "
+              << (*answer)["reached_by"].dump() << ", not by " << (*answer)["not_reached_by"].dump()
+              << "\n";
+  });
+}
+
 void register_drill(CLI::App& app, Outcome& outcome) {
   struct Options {
     std::string control;

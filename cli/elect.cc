@@ -19,6 +19,7 @@ struct ElectArguments {
   std::string request_timeout;
   std::string danger_after;
   std::string stop_time;
+  std::string peer_patience;
   std::string warning_signal;
   std::uint32_t clock_drift_ppm = 1000;
   bool demo = false;
@@ -47,12 +48,14 @@ Status read_times(const ElectArguments& arguments, election::ElectorConfig& conf
   times.data = config.data;
   times.clock_drift_ppm = arguments.clock_drift_ppm;
   config = times;
+  if (!arguments.options.peers.empty()) config.peer_patience = config.lease;
   const std::pair<const char*, std::pair<const std::string*, Duration*>> given[] = {
       {"--heartbeat", {&arguments.heartbeat, &config.heartbeat_interval}},
       {"--refresh", {&arguments.refresh, &config.refresh_interval}},
       {"--request-timeout", {&arguments.request_timeout, &config.request_timeout}},
       {"--danger-after", {&arguments.danger_after, &config.danger_after}},
       {"--stop-time", {&arguments.stop_time, &config.stop_time}},
+      {"--peer-patience", {&arguments.peer_patience, &config.peer_patience}},
   };
   for (const auto& [option, at] : given) {
     if (at.first->empty()) continue;
@@ -72,6 +75,9 @@ Outcome run_elect(ElectArguments& arguments) {
   if (options.store.empty())
     return Error{Errc::kBadInput, "--store: is required, one of " + election::store_forms()};
   if (options.config.name.empty()) return Error{Errc::kBadInput, "--name: is required"};
+  if (options.peers.empty() && !arguments.peer_patience.empty()) {
+    return Error{Errc::kBadInput, "--peer-patience: needs --peers, the node that knows the peers"};
+  }
   if (options.command.empty()) {
     return Error{Errc::kBadInput,
                  "a command to run while this process leads is required, after --"};
@@ -114,6 +120,12 @@ void register_elect(CLI::App& app, Outcome& outcome) {
                       "Without a heartbeat that got through. Default: lease / 2");
   command->add_option("--stop-time", arguments->stop_time,
                       "What the command takes to stop after SIGTERM. Default: lease / 5");
+  command->add_option("--peers", options.peers,
+                      "Control socket of the `vouch node` beside it: before the lock is taken from "
+                      "a holder that is merely late its peers are asked whether they reach it");
+  command->add_option(
+      "--peer-patience", arguments->peer_patience,
+      "How much longer than its lease such a holder is left the lock. Default: lease");
   command
       ->add_option("--drift-ppm", arguments->clock_drift_ppm,
                    "How much clocks may run too fast or too slow")

@@ -20,9 +20,11 @@
 #include <utility>
 
 #include "elect_command.h"
+#include "elect_peers.h"
 #include "lock_store.h"
 #include "vouch/election_runner/candidate.h"
 #include "vouch/election_runner/clock.h"
+#include "vouch/election_runner/owner.h"
 
 namespace vouch::cli {
 namespace {
@@ -51,6 +53,13 @@ class Mailbox final : public election::CandidateListener {
     ring();
   }
   void handle_extended(const Leadership& /*leadership*/) override { ring(); }
+  void handle_question(const election::PeerQuestion& question) override {
+    {
+      const std::lock_guard lock(mutex_);
+      question_ = question;
+    }
+    ring();
+  }
 
   [[nodiscard]] std::optional<LeadershipEvent> take() {
     const std::lock_guard lock(mutex_);
@@ -58,6 +67,22 @@ class Mailbox final : public election::CandidateListener {
     LeadershipEvent event = std::move(events_.front());
     events_.pop_front();
     return event;
+  }
+  void handle_answer(const election::PeerAnswer& answer, const std::string& why) {
+    {
+      const std::lock_guard lock(mutex_);
+      answer_ = {answer, why};
+    }
+    ring();
+  }
+
+  [[nodiscard]] std::optional<std::pair<election::PeerAnswer, std::string>> take_answer() {
+    const std::lock_guard lock(mutex_);
+    return std::exchange(answer_, std::nullopt);
+  }
+  [[nodiscard]] std::optional<election::PeerQuestion> take_question() {
+    const std::lock_guard lock(mutex_);
+    return std::exchange(question_, std::nullopt);
   }
   [[nodiscard]] int bell() const { return bell_; }
 
@@ -70,6 +95,8 @@ class Mailbox final : public election::CandidateListener {
   int bell_;
   std::mutex mutex_;
   std::deque<LeadershipEvent> events_;
+  std::optional<election::PeerQuestion> question_;
+  std::optional<std::pair<election::PeerAnswer, std::string>> answer_;
 };
 
 /// Signals as something to read, for this thread and those that it starts.
@@ -202,7 +229,9 @@ class ElectSession {
         lease_file_(lease_file) {}
 
   Outcome run(const election::OpenedStore& store) {
-    auto created = election::create_candidate(options_.config, store, &mailbox_);
+    election::ElectorConfig config = options_.config;
+    if (Status opened = open_peers(config); !opened) return opened.error();
+    auto created = election::create_candidate(config, store, &mailbox_);
     if (!created) return created.error();
     candidate_ = *std::move(created);
     log_.tell("started", election::boottime_now(),
@@ -214,6 +243,7 @@ class ElectSession {
       turn();
     // The lock goes back, unless the store does not answer: then it runs out.
     const bool is_given_back = candidate_->wait_settled(3 * options_.config.request_timeout);
+    peers_.reset();
     candidate_.reset();
     while (const std::optional<LeadershipEvent> event = mailbox_.take())
       tell(*event);
@@ -222,6 +252,20 @@ class ElectSession {
   }
 
  private:
+  /// Its owner name tells others whom to ask about.
+  [[nodiscard]] Status open_peers(election::ElectorConfig& config) {
+    if (options_.peers.empty()) return Done{};
+    auto opened = PeerDesk::open(
+        options_.peers, [this](const election::PeerAnswer& answer, const std::string& why) {
+          mailbox_.handle_answer(answer, why);
+        });
+    if (!opened) return opened.error();
+    peers_ = *std::move(opened);
+    if (config.owner.empty()) config.owner = election::unique_owner();
+    config.owner += peers_->mark();
+    return Done{};
+  }
+
   void turn() {
     std::array<pollfd, 2> waits{{{mailbox_.bell(), POLLIN, 0}, {signals_.descriptor(), POLLIN, 0}}};
     poll(waits.data(), waits.size(), kTickMs);
@@ -231,6 +275,7 @@ class ElectSession {
       handle_signal(signal);
     while (const std::optional<LeadershipEvent> event = mailbox_.take())
       handle_event(*event);
+    ask_peers();
     if (const std::optional<int> code = command_.reap()) handle_end(*code);
     extend();
     const Instant now = election::boottime_now();
@@ -239,6 +284,19 @@ class ElectSession {
       fail(Error{Errc::kUnknown, "the guardian of the command has ended"});
     }
     if (is_closing_ && !command_.is_running() && !owes_stopped_) is_over_ = true;
+  }
+
+  void ask_peers() {
+    if (const auto question = mailbox_.take_question()) {
+      asked_about_ = question->holder;
+      peers_->ask(*question);
+    }
+    const auto said = mailbox_.take_answer();
+    if (!said) return;
+    ElectJson fields{{"holder", asked_about_}, {"verdict", to_string(said->first.verdict)}};
+    if (!said->second.empty()) fields["why"] = said->second;
+    log_.tell("peers_asked", election::boottime_now(), fields);
+    candidate_->answer(said->first);
   }
 
   void handle_signal(int signal) {
@@ -384,6 +442,8 @@ class ElectSession {
   LeaseFile& lease_file_;
   Mailbox mailbox_;
   std::unique_ptr<Candidate> candidate_;
+  std::unique_ptr<PeerDesk> peers_;
+  std::string asked_about_;
   election::FencingToken token_{};
   Instant told_until_ = kLongAgo;
   Instant kill_at_ = kNever;

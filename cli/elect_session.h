@@ -12,6 +12,7 @@ namespace vouch::cli {
 struct ElectOptions {
   std::string store;
   election::ElectorConfig config;
+  std::string peers;       ///< Control socket of the node beside it; empty: nobody is asked.
   std::string lease_file;  ///< Empty: in a temporary folder.
   std::string log;         ///< Empty: words on standard error.
   int warning_signal = 0;  ///< Sent at kDanger; 0: none.

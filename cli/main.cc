@@ -21,14 +21,15 @@ namespace {
 
 constexpr std::array kCommands = {
     RegisterCommand{register_demo},     RegisterCommand{register_node},
-    RegisterCommand{register_status},   RegisterCommand{register_drain},
-    RegisterCommand{register_drill},    RegisterCommand{register_record},
-    RegisterCommand{register_evaluate}, RegisterCommand{register_simulate},
-    RegisterCommand{register_tune},     RegisterCommand{register_atlas},
-    RegisterCommand{register_swarm},    RegisterCommand{register_explain},
-    RegisterCommand{register_replay},   RegisterCommand{register_lint},
-    RegisterCommand{register_diagnose}, RegisterCommand{register_elect},
-    RegisterCommand{register_lock},     RegisterCommand{register_version},
+    RegisterCommand{register_status},   RegisterCommand{register_reach},
+    RegisterCommand{register_drain},    RegisterCommand{register_drill},
+    RegisterCommand{register_record},   RegisterCommand{register_evaluate},
+    RegisterCommand{register_simulate}, RegisterCommand{register_tune},
+    RegisterCommand{register_atlas},    RegisterCommand{register_swarm},
+    RegisterCommand{register_explain},  RegisterCommand{register_replay},
+    RegisterCommand{register_lint},     RegisterCommand{register_diagnose},
+    RegisterCommand{register_elect},    RegisterCommand{register_lock},
+    RegisterCommand{register_version},
 };
 
 int run(int argc, char** argv) {

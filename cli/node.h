@@ -9,6 +9,8 @@ void register_node(CLI::App& app, Outcome& outcome);
 
 /// `vouch status --control PATH`: what a daemon knows now.
 void register_status(CLI::App& app, Outcome& outcome);
+/// `vouch reach --control PATH NODE`: who reaches a node.
+void register_reach(CLI::App& app, Outcome& outcome);
 
 /// `vouch drill --control PATH ACTION PEER`: breaks a link of a daemon on purpose.
 void register_drill(CLI::App& app, Outcome& outcome);

@@ -13,6 +13,38 @@ using Kind = LintTerm::Kind;
 
 constexpr std::uint32_t kDriftMax = 100'000;
 
+std::vector<LintRow> ranges(const ElectorConfig& c) {
+  const auto constant = [](std::string_view text, Duration value) {
+    return LintSide(text, value, Kind::kConstant);
+  };
+  const LintSide zero = constant("0", Duration::zero());
+  const LintSide shortest = constant("1 ms", milliseconds(1));
+  const LintSide hour = constant("1 h", hours(1));
+  const LintSide lease("lease", c.lease);
+  const LintSide heartbeat("heartbeat_interval", c.heartbeat_interval);
+  const LintSide refresh("refresh_interval", c.refresh_interval);
+  const LintSide request_timeout("request_timeout", c.request_timeout);
+  const LintSide danger_after("danger_after", c.danger_after);
+  const LintSide stop_time("stop_time", c.stop_time);
+  const LintSide progress_timeout("progress_timeout", c.progress_timeout);
+  const LintSide peer_patience("peer_patience", c.peer_patience);
+  const LintSide guard("guard", c.guard);
+  std::vector<LintRow> rows;
+  add_range(rows, "lease_min", "lease_max", constant("20 ms", milliseconds(20)), lease, hour);
+  add_range(rows, "heartbeat_interval_min", "heartbeat_interval_max", shortest, heartbeat, hour);
+  add_range(rows, "refresh_interval_min", "refresh_interval_max", shortest, refresh, hour);
+  add_range(rows, "request_timeout_min", "request_timeout_max", shortest, request_timeout, hour);
+  add_range(rows, "danger_after_min", "danger_after_max", shortest, danger_after, hour);
+  add_range(rows, "stop_time_min", "stop_time_max", zero, stop_time, hour);
+  add_range(rows, "progress_timeout_min", "progress_timeout_max", zero, progress_timeout, hour);
+  add_range(rows, "peer_patience_min", "peer_patience_max", zero, peer_patience, hour);
+  add_range(rows, "guard_min", "guard_max", zero, guard, hour);
+  add_range(rows, "clock_drift_ppm_min", "clock_drift_ppm_max", LintSide("0", 0U, Kind::kConstant),
+            LintSide("clock_drift_ppm", c.clock_drift_ppm),
+            LintSide("100000", kDriftMax, Kind::kConstant));
+  return rows;
+}
+
 }  // namespace
 
 Duration ElectorConfig::held_lease() const {
@@ -38,12 +70,6 @@ ElectorConfig scaled_to(Duration lease) {
 }
 
 std::vector<LintRow> lint(const ElectorConfig& c) {
-  const auto constant = [](std::string_view text, Duration value) {
-    return LintSide(text, value, Kind::kConstant);
-  };
-  const LintSide zero = constant("0", Duration::zero());
-  const LintSide shortest = constant("1 ms", milliseconds(1));
-  const LintSide hour = constant("1 h", hours(1));
   const LintSide lease("lease", c.lease);
   const LintSide heartbeat("heartbeat_interval", c.heartbeat_interval);
   const LintSide refresh("refresh_interval", c.refresh_interval);
@@ -52,21 +78,8 @@ std::vector<LintRow> lint(const ElectorConfig& c) {
   const LintSide stop_time("stop_time", c.stop_time);
   const LintSide progress_timeout("progress_timeout", c.progress_timeout);
   const LintSide peer_patience("peer_patience", c.peer_patience);
-  const LintSide guard("guard", c.guard);
   const LintSide held("lease (1-r)/(1+r) - guard", c.held_lease());
-  std::vector<LintRow> rows;
-  add_range(rows, "lease_min", "lease_max", constant("20 ms", milliseconds(20)), lease, hour);
-  add_range(rows, "heartbeat_interval_min", "heartbeat_interval_max", shortest, heartbeat, hour);
-  add_range(rows, "refresh_interval_min", "refresh_interval_max", shortest, refresh, hour);
-  add_range(rows, "request_timeout_min", "request_timeout_max", shortest, request_timeout, hour);
-  add_range(rows, "danger_after_min", "danger_after_max", shortest, danger_after, hour);
-  add_range(rows, "stop_time_min", "stop_time_max", zero, stop_time, hour);
-  add_range(rows, "progress_timeout_min", "progress_timeout_max", zero, progress_timeout, hour);
-  add_range(rows, "peer_patience_min", "peer_patience_max", zero, peer_patience, hour);
-  add_range(rows, "guard_min", "guard_max", zero, guard, hour);
-  add_range(rows, "clock_drift_ppm_min", "clock_drift_ppm_max", LintSide("0", 0U, Kind::kConstant),
-            LintSide("clock_drift_ppm", c.clock_drift_ppm),
-            LintSide("100000", kDriftMax, Kind::kConstant));
+  std::vector<LintRow> rows = ranges(c);
   rows.push_back({.name = "renewal",
                   .field = "heartbeat_interval",
                   .left = 2 * heartbeat,

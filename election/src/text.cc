@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "vouch/election/claim.h"
 #include "vouch/election/leadership.h"
 #include "vouch/election/lock.h"
 #include "vouch/election/store.h"
@@ -18,6 +19,18 @@ const char* to_string(StoreOutcome outcome) {
       return "unavailable";
     case StoreOutcome::kAmbiguous:
       return "ambiguous";
+  }
+  return "unknown";
+}
+
+const char* to_string(PeerVerdict verdict) {
+  switch (verdict) {
+    case PeerVerdict::kUnknown:
+      return "unknown";
+    case PeerVerdict::kReached:
+      return "reached";
+    case PeerVerdict::kNotReached:
+      return "not_reached";
   }
   return "unknown";
 }

@@ -328,6 +328,79 @@ TEST(NodeProcess, EachKindOfBadConfigurationIsOneLineAndExitCodeTwo) {
   expect_error({"node", "--config", name, "--listen-fd", "77"}, "descriptor 77 cannot be used");
 }
 
+/// `vouch elect` on locks.db beside node `id`, with its events in eN.log.
+class ElectBesideNodes {
+ public:
+  explicit ElectBesideNodes(const Nodes& nodes) : nodes_(nodes) {}
+
+  void start(std::uint32_t id) {
+    running_[id] = std::make_unique<Process>(
+        std::vector<std::string>{
+            kProgram, "elect", "--store", "sqlite:" + (folder_.path() / "locks.db").string(),
+            "--name", "job", "--owner", "o" + std::to_string(id), "--lease", "1s", "--peers",
+            nodes_.control(id), "--log", log_file(id), "--", "/bin/sleep", "600"},
+        Process::Options{});
+  }
+  [[nodiscard]] Process& process(std::uint32_t id) { return *running_.at(id); }
+
+  /// Its lines of one kind.
+  [[nodiscard]] std::vector<Json> events(std::uint32_t id, const std::string& event) const {
+    std::vector<Json> found;
+    std::istringstream text(text_of(log_file(id)));
+    for (std::string line; std::getline(text, line) && !text.eof();) {
+      const Json json = Json::parse(line);
+      if (json["event"] == event) found.push_back(json);
+    }
+    return found;
+  }
+  [[nodiscard]] bool is_elected(std::uint32_t id) const { return !events(id, "elected").empty(); }
+
+ private:
+  [[nodiscard]] std::string log_file(std::uint32_t id) const {
+    return folder_.path() / ("e" + std::to_string(id) + ".log");
+  }
+
+  const Nodes& nodes_;
+  TemporaryFolder folder_;
+  std::map<std::uint32_t, std::unique_ptr<Process>> running_;
+};
+
+/// A lock's holder that is late: stopped, while its node says that all is well; then dead with it.
+TEST(NodeProcess, PeersLeaveTheLockToAHolderThatTheyReach_RealNetwork) {
+  Nodes nodes(3);
+  nodes.start_all();
+  ASSERT_NE(nodes.wait_for_leader().leader, 0U);
+  const auto verdict = [&](std::uint32_t asked, std::uint32_t about) {
+    const Ran ran =
+        run_vouch({"reach", "--control", nodes.control(asked), std::to_string(about), "--json"});
+    return ran.exit_code == 0 ? Json::parse(ran.out)["verdict"].get<std::string>() : ran.err;
+  };
+  ASSERT_TRUE(wait_until([&] { return verdict(3, 1) == "reached" && verdict(3, 2) == "reached"; }));
+
+  ElectBesideNodes elect(nodes);
+  elect.start(1);
+  ASSERT_TRUE(wait_until([&] { return elect.is_elected(1); }));
+  elect.start(2);
+  ASSERT_TRUE(wait_until([&] { return !elect.events(2, "holder_changed").empty(); }));
+  EXPECT_EQ(elect.events(2, "holder_changed")[0]["holder"], "o1@1");
+  ASSERT_TRUE(stop_until(elect.process(1), [&] { return elect.is_elected(2); }));
+  const std::vector<Json> asked = elect.events(2, "peers_asked");
+  ASSERT_FALSE(asked.empty());
+  EXPECT_EQ(asked[0]["verdict"], "reached") << asked[0];
+  constexpr std::int64_t kMost = 900'000'000;  // Of the patience, which is the lease.
+  EXPECT_GE(elect.events(2, "elected")[0]["at_ns"].get<std::int64_t>(),
+            asked[0]["at_ns"].get<std::int64_t>() + kMost);
+
+  elect.process(1).send_signal(SIGKILL);
+  elect.start(3);
+  ASSERT_TRUE(wait_until([&] { return !elect.events(3, "holder_changed").empty(); }));
+  elect.process(2).send_signal(SIGKILL);
+  nodes.kill_node(2);
+  ASSERT_TRUE(wait_until([&] { return elect.is_elected(3); }));
+  ASSERT_FALSE(elect.events(3, "peers_asked").empty());
+  EXPECT_EQ(elect.events(3, "peers_asked").back()["verdict"], "not_reached");
+}
+
 TEST(NodeProcess, CommandsToNobodyAreOneLineAndExitCodeTwo) {
   const TemporaryFolder folder;
   const std::string nobody = folder.path() / "none.sock";
@@ -336,6 +409,16 @@ TEST(NodeProcess, CommandsToNobodyAreOneLineAndExitCodeTwo) {
     expect_error({command}, "--control");
     expect_error({command, "--control", nobody}, nobody);
   }
+  expect_error({"reach", "--control", nobody, "2"}, nobody);
+  const std::vector<std::string> elect{
+      "elect", "--store", "sqlite:" + (folder.path() / "locks.db").string(), "--name", "job"};
+  const auto also = [&](std::vector<std::string> more) {
+    more.insert(more.begin(), elect.begin(), elect.end());
+    more.insert(more.end(), {"--", "true"});
+    return more;
+  };
+  expect_error(also({"--peers", nobody}), "--peers: control socket " + nobody);
+  expect_error(also({"--peer-patience", "1s"}), "--peer-patience: needs --peers");
   expect_error({"drill", "--control", nobody, "cut", "2"}, nobody);
   expect_error({"record", "--control", nobody, "--out", trace}, nobody);
 }

@@ -27,6 +27,7 @@ using AnyStore = std::variant<LockStore*, QueueStore*>;
 }  // namespace
 
 void CandidateListener::handle_extended(const Leadership& /*leadership*/) {}
+void CandidateListener::handle_question(const PeerQuestion& /*question*/) {}
 
 /// The Elector stands behind one mutex. Whoever has given it an input takes the requests out, for
 /// the store's thread, and leaves events to the keeper, the thread of the listener.
@@ -93,6 +94,8 @@ class Candidate::Impl {
     while (std::optional<ElectorAction> action = elector_.poll_action()) {
       if (auto* event = std::get_if<LeadershipEvent>(&*action)) {
         events_.push_back(std::move(*event));
+      } else if (auto* question = std::get_if<PeerQuestion>(&*action)) {
+        question_ = std::move(*question);
       } else {
         if (auto* record = std::get_if<StoreRequest>(&*action)) request_ = std::move(*record);
         if (auto* queue = std::get_if<QueueRequest>(&*action)) request_ = std::move(*queue);
@@ -139,8 +142,12 @@ class Candidate::Impl {
   /// Gives out what has happened, in order, with the mutex open: the listener may call us.
   void tell(std::unique_lock<std::mutex>& lock) {
     is_telling_ = true;
-    while (!events_.empty() || extended_) {
-      if (events_.empty()) {
+    while (!events_.empty() || extended_ || question_) {
+      if (question_) {
+        const PeerQuestion question = *std::exchange(question_, std::nullopt);
+        lock.unlock();
+        if (listener_ != nullptr) listener_->handle_question(question);
+      } else if (events_.empty()) {
         const Leadership leadership = *std::exchange(extended_, std::nullopt);
         told_until_ = leadership.valid_until;
         lock.unlock();
@@ -202,6 +209,7 @@ class Candidate::Impl {
   std::optional<AnyRequest> request_;
   std::deque<LeadershipEvent> events_;
   std::optional<Leadership> extended_;
+  std::optional<PeerQuestion> question_;
   Instant told_until_ = kLongAgo;
   bool is_over_ = false;
   bool is_telling_ = false;  ///< The listener may be within a call.
@@ -259,6 +267,9 @@ void Candidate::report_progress() {
 }
 void Candidate::work_stopped() {
   impl_->give([](Elector& elector, Instant now) { elector.work_stopped(now); });
+}
+void Candidate::answer(const PeerAnswer& answer) {
+  impl_->give([&](Elector& elector, Instant now) { elector.handle_answer(now, answer); });
 }
 void Candidate::close() {
   impl_->give([](Elector& elector, Instant now) { elector.close(now); });

@@ -46,6 +46,7 @@ ControlServer::Answer Node::Impl::answer(const std::string& request) {
   JsonObject root(*json, "", problem);
   const std::string command = root.text("command");
   if (command == "drill") return {answer_drill(root, problem)};
+  if (command == "reach") return {answer_reach(boottime_now(), root, problem)};
   root.finish();
   if (problem.found()) return {refusal(problem.text())};
   if (command == "status") return {answer_status(boottime_now())};
@@ -57,9 +58,9 @@ ControlServer::Answer Node::Impl::answer(const std::string& request) {
     boost::asio::post(io_, [this] { io_.stop(); });
     return {accepted()};
   }
-  return {
-      refusal("/command: must be one of status, drill, record, drain, undrain, stop, but it is \"" +
-              command + "\"")};
+  return {refusal(
+      "/command: must be one of status, reach, drill, record, drain, undrain, stop, but it is \"" +
+      command + "\"")};
 }
 
 std::string Node::Impl::answer_eligible(bool may_lead) {
@@ -103,6 +104,42 @@ std::string Node::Impl::answer_drill(JsonObject& request, JsonProblem& problem) 
   journal_.note(boottime_now(), "drill",
                 {{"action", action}, {"peer", id.value()}, {"loss_per_million", loss}});
   return accepted();
+}
+
+/// What this node and its peers have said first-hand in the last heartbeats. That this node alone
+/// does not hear the other may be its own trouble.
+std::string Node::Impl::answer_reach(Instant now, JsonObject& request, JsonProblem& problem) {
+  const auto id = NodeId{static_cast<NodeId::rep>(request.number("node", 1, UINT32_MAX))};
+  request.finish();
+  if (problem.found()) return refusal(problem.text());
+  const MonitorConfig& config = config_.replica.monitor;
+  if (id != config.self && transport_.find(id) == nullptr) {
+    return refusal("/node: must be this node or a peer of it, but it is " +
+                   std::to_string(id.value()));
+  }
+  const ReachMatrix& matrix = replica_.monitor().health().matrix();
+  const std::size_t subject = matrix.index_of(id);
+  Ordered by = Ordered::array();
+  Ordered not_by = Ordered::array();
+  for (std::size_t observer = 0; subject < matrix.size() && observer < matrix.size(); ++observer) {
+    if (observer == subject) continue;
+    const MatrixCell cell = matrix.cell(observer, subject, now);
+    constexpr int kFresh = 4;
+    const bool is_old = cell.age > kFresh * config.heartbeat_interval;
+    if (cell.known != CellKnown::kFirst || is_old) continue;
+    const bool is_silent = cell.link.has(LinkFlag::kSilent);
+    (is_silent ? not_by : by).push_back(matrix.node(observer).value());
+  }
+  const bool is_reached = id == config.self || !by.empty();
+  const char* const verdict = is_reached           ? "reached"
+                              : not_by.size() >= 2 ? "not_reached"
+                                                   : "unknown";
+  return Ordered{{"ok", true},
+                 {"node", id.value()},
+                 {"verdict", verdict},
+                 {"reached_by", by},
+                 {"not_reached_by", not_by}}
+      .dump();
 }
 
 std::string Node::Impl::answer_status(Instant now) const {

@@ -48,6 +48,7 @@ class Node::Impl {
   // Control (node_control.cc).
   ControlServer::Answer answer(const std::string& request);
   std::string answer_status(Instant now) const;
+  std::string answer_reach(Instant now, JsonObject& request, JsonProblem& problem);
   std::string answer_drill(JsonObject& request, JsonProblem& problem);
   std::string answer_eligible(bool may_lead);
   void stream_heartbeat(Instant now, const Heartbeat& heartbeat);

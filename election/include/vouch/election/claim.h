@@ -21,6 +21,8 @@ enum class PeerVerdict : std::uint8_t {
   kNotReached,  ///< Nobody who was asked does.
 };
 
+[[nodiscard]] const char* to_string(PeerVerdict verdict);
+
 /// Asks for it, before a lock is taken from a holder that has not renewed it in time.
 struct PeerQuestion {
   std::uint64_t id = 0;

@@ -17,6 +17,9 @@ class CandidateListener {
   virtual void handle_event(const LeadershipEvent& event) = 0;
   /// A heartbeat got through: the lease runs longer than was told before.
   virtual void handle_extended(const Leadership& leadership);
+  /// Peers are to be asked (ElectorConfig::peer_patience). Ask them elsewhere, and give what they
+  /// say to `Candidate::answer`; who does not answer lets the lock be taken.
+  virtual void handle_question(const PeerQuestion& question);
 
  protected:
   ~CandidateListener() = default;
@@ -47,6 +50,7 @@ class Candidate {
   void set_eligible(Eligibility eligible);
   void report_progress();
   void work_stopped();
+  void answer(const PeerAnswer& answer);
   /// Resigns for good. After work_stopped() the lock is given back; `wait_settled` waits for that.
   void close();
   /// Until nothing is left to do and the listener has heard of everything, so not to be called by
