@@ -31,6 +31,13 @@ constexpr std::chrono::milliseconds kPauseAfterFailure{10};
 /// Reads at the most, of a connection that is given up, until the client notices that it is closed.
 constexpr int kReadsToTheEnd = 1000;
 
+/// The client without threads formats addresses and messages in memory that all its handles share:
+/// of several stores in one process one at a time is within it.
+std::mutex& client_mutex() {
+  static std::mutex mutex;
+  return mutex;
+}
+
 ZooKeeperCode code_of(int code) {
   switch (code) {
     case ZOK:
@@ -198,13 +205,18 @@ class Link : public std::enable_shared_from_this<Link> {
     is_over_ = true;
     release_descriptor();
     if (handle_ == nullptr) return;
-    if (!says_goodbye_) cut();
+    const std::lock_guard lock(client_mutex());
+    part();
     zookeeper_close(handle_);
   }
 
   [[nodiscard]] bool connect(const std::string& hosts, int timeout_ms) {
-    handle_ = zookeeper_init2(hosts.c_str(), &Link::watch, timeout_ms, nullptr, this,
-                              ZOO_NO_LOG_CLIENTENV, [](const char*) {});
+    {
+      const std::lock_guard lock(client_mutex());
+      zoo_set_debug_level(ZOO_LOG_LEVEL_ERROR);
+      handle_ = zookeeper_init2(hosts.c_str(), &Link::watch, timeout_ms, nullptr, this,
+                                ZOO_NO_LOG_CLIENTENV, [](const char*) {});
+    }
     if (handle_ == nullptr) return false;
     asked_at_ = heard_at_ = Clock::now();
     timeout_ = std::chrono::milliseconds(timeout_ms);
@@ -219,8 +231,11 @@ class Link : public std::enable_shared_from_this<Link> {
       batch->answer_all(ZooKeeperCode::kNotLinked, trouble_);
       return;
     }
-    for (std::size_t at = 0; at < asks.size(); ++at)
-      send_one(asks[at], batch, at);
+    {
+      const std::lock_guard lock(client_mutex());
+      for (std::size_t at = 0; at < asks.size(); ++at)
+        send_one(asks[at], batch, at);
+    }
     drive();
   }
 
@@ -295,8 +310,12 @@ class Link : public std::enable_shared_from_this<Link> {
     int fd = -1;
     int interest = 0;
     timeval until{};
-    const int code = zookeeper_interest(handle_, &fd, &interest, &until);
-    if (code != ZOK) note_failure(code);
+    int code = ZOK;
+    {
+      const std::lock_guard lock(client_mutex());
+      code = zookeeper_interest(handle_, &fd, &interest, &until);
+      if (code != ZOK) note_failure(code);
+    }
     handle_happenings();
     if (is_over_) return;
     const Clock::time_point now = Clock::now();
@@ -332,8 +351,12 @@ class Link : public std::enable_shared_from_this<Link> {
 
   void process(int events) {
     release_descriptor();
-    const int code = zookeeper_process(handle_, events);
-    if (code != ZOK && code != ZNOTHING) note_failure(code);
+    int code = ZOK;
+    {
+      const std::lock_guard lock(client_mutex());
+      code = zookeeper_process(handle_, events);
+      if (code != ZOK && code != ZNOTHING) note_failure(code);
+    }
     if (code == ZOK && events == ZOOKEEPER_READ) heard_at_ = Clock::now();
     handle_happenings();
     if (!is_over_) drive();
@@ -402,14 +425,17 @@ class Link : public std::enable_shared_from_this<Link> {
     owner_.over(*this);
   }
 
-  /// So that the client, when it is closed, does not end the session.
-  void cut() {
+  /// Before the client is closed. It asks the server to end the session if there is a link, and
+  /// would wait long for the answer, in which nobody is interested: so no more is read. If the
+  /// session shall run out instead, there must be no link.
+  void part() {
     int fd = -1;
     int interest = 0;
     timeval until{};
     if (zoo_state(handle_) != ZOO_CONNECTED_STATE) return;
     if (zookeeper_interest(handle_, &fd, &interest, &until) != ZOK || fd < 0) return;
-    shutdown(fd, SHUT_RDWR);
+    shutdown(fd, says_goodbye_ ? SHUT_RD : SHUT_RDWR);
+    if (says_goodbye_) return;
     for (int i = 0; i < kReadsToTheEnd && zoo_state(handle_) == ZOO_CONNECTED_STATE; ++i) {
       if (zookeeper_process(handle_, ZOOKEEPER_READ) == ZINVALIDSTATE) return;
     }
@@ -467,11 +493,6 @@ class ZooKeeperLinks::Impl {
   }
 
   void start(Duration timeout, const std::shared_ptr<Opening>& opening, std::uint64_t number) {
-    static const bool is_quiet = [] {
-      zoo_set_debug_level(ZOO_LOG_LEVEL_ERROR);
-      return true;
-    }();
-    static_cast<void>(is_quiet);
     Link::Owner owner;
     owner.up = [opening](Link& link) {
       opening->tell({ZooKeeperCode::kOk, link.session(), link.timeout(), {}});

@@ -573,7 +573,7 @@ Result<std::unique_ptr<ZooKeeperStore>> ZooKeeperStore::open(const std::string& 
 QueueReply ZooKeeperStore::apply(const QueueRequest& request) {
   QueueReply reply{.id = request.id, .outcome = StoreOutcome::kUnavailable};
   if (impl_->is_of_another_process()) {
-    reply.trouble = "opened before a fork, open it anew";
+    reply.trouble = "opened before a fork, in another process";
     return reply;
   }
   if (Status name = check_name("name", request.name); !name) {
@@ -591,7 +591,7 @@ void ZooKeeperStore::set_notify(std::function<void(const QueueNotice&)> notify) 
 
 Result<std::vector<LockRecord>> ZooKeeperStore::list() {
   if (!impl_->is_of_another_process()) return impl_->list();
-  return Error{Errc::kUnavailable, "zookeeper: opened before a fork, open it anew"};
+  return Error{Errc::kUnavailable, "zookeeper: opened before a fork, in another process"};
 }
 
 StoreOutcome ZooKeeperStore::force_release(const std::string& name) {
@@ -611,7 +611,7 @@ StoreOutcome ZooKeeperStore::fenced_put(const std::string& name, FencingToken to
 
 Result<std::optional<std::string>> ZooKeeperStore::fenced_get(const std::string& key) {
   if (!impl_->is_of_another_process()) return impl_->fenced_get(key);
-  return Error{Errc::kUnavailable, "zookeeper: opened before a fork, open it anew"};
+  return Error{Errc::kUnavailable, "zookeeper: opened before a fork, in another process"};
 }
 
 }  // namespace vouch::election
