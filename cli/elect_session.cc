@@ -279,6 +279,7 @@ class ElectSession {
     if (const std::optional<int> code = command_.reap()) handle_end(*code);
     extend();
     const Instant now = election::boottime_now();
+    tell_trouble(now);
     if (command_.is_running() && now >= kill_at_) kill_command(now);
     if (!is_closing_ && command_.has_lost_guardian()) {
       fail(Error{Errc::kUnknown, "the guardian of the command has ended"});
@@ -324,6 +325,18 @@ class ElectSession {
     if (event.reason != election::EndReason::kNone) fields["reason"] = to_string(event.reason);
     if (event.kind == EventKind::kHolderChanged) fields["holder"] = event.holder;
     log_.tell(to_string(event.kind), event.at, fields);
+  }
+
+  /// Whether the store works, when that changes: who waits in vain wants to know why.
+  void tell_trouble(Instant now) {
+    const std::string trouble = candidate_->status().trouble;
+    if (trouble.empty() == !is_troubled_) return;
+    is_troubled_ = !trouble.empty();
+    if (is_troubled_) {
+      log_.tell("store_trouble", now, {{"trouble", trouble}});
+    } else {
+      log_.tell("store_well", now, ElectJson::object());
+    }
   }
 
   void handle_event(const LeadershipEvent& event) {
@@ -450,6 +463,7 @@ class ElectSession {
   bool owes_stopped_ = false;  ///< Elected, and work_stopped() not called since.
   bool is_closing_ = false;
   bool is_over_ = false;
+  bool is_troubled_ = false;  ///< What was told of the store last.
   Outcome outcome_ = ExitCode::kSuccess;
 };
 

@@ -261,7 +261,10 @@ TEST(DynamoConfig, WhatIsWrongIsNamed) {
             "key: must be at most 255 of A-Z a-z 0-9 _ . - and no attribute of a lock, but it is "
             "\"ownerName\"");
   EXPECT_EQ(refused("locks?endpoint=ftp://x"),
-            "endpoint: must be http://HOST[:PORT] or https://HOST[:PORT], but it is \"ftp://x\"");
+            "endpoint: must be http://HOST[:PORT] or https://HOST[:PORT] without a user, but it is "
+            "\"ftp://x\"");
+  EXPECT_NE(refused("locks?endpoint=http://me:word@x").find("but it is \"...@...\""),
+            std::string::npos);
   EXPECT_EQ(refused("locks?region=a/b"),
             "region: must be at most 63 of a-z 0-9 -, but it is \"a/b\"");
   EXPECT_EQ(refused("locks?tokens=1"), "tokens: must be one or clock, but it is \"1\"");

@@ -244,6 +244,17 @@ TEST_F(ElectCommandOnEtcd, LeadsWaitsIsLookedAtAndReleased) {
   expect_error(lock, "there is no lock \"job\"");
 }
 
+TEST_F(ElectCommand, AStoreThatCannotBeReachedIsToldAndWaitedFor) {
+  store_ = "etcd:127.0.0.1:1";
+  const auto first = start("a", "2s", works());
+  ASSERT_TRUE(says("a", "store_trouble")) << text_of(path("a.err"));
+  EXPECT_NE(log("a").back()["trouble"].get<std::string>().find("Failed to connect"),
+            std::string::npos);
+  first->send_signal(SIGTERM);
+  EXPECT_EQ(first->wait_for_exit(), 0);
+  EXPECT_TRUE(work().empty());
+}
+
 TEST_F(ElectCommand, BadInputAboutAStoreWithQueuesIsOneError) {
   const auto elect = [](const std::string& store, const std::string& option,
                         const std::string& value) {

@@ -41,7 +41,6 @@ class Standing final : public CandidateListener {
   }
   Standing(const Standing&) = delete;
   Standing& operator=(const Standing&) = delete;
-  ~Standing() { candidate_.reset(); }
 
   void handle_event(const LeadershipEvent& event) override {
     {
@@ -82,7 +81,8 @@ class Standing final : public CandidateListener {
   mutable std::mutex mutex_;
   std::vector<LeadershipEvent> events_;
   int extensions_ = 0;
-  std::unique_ptr<Candidate> candidate_;
+  std::unique_ptr<Candidate>
+      candidate_;  ///< Comes last: until it is gone it calls all of the above.
 };
 
 class EtcdElection : public ::testing::Test {

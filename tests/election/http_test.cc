@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <cstdlib>
 #include <mutex>
 #include <thread>
 
@@ -119,6 +120,24 @@ TEST(HttpClient, RedirectsAreNotFollowed) {
   });
   EXPECT_EQ(make_client()->send(post(server, "x")).status, 307);
   EXPECT_EQ(requests, 1);
+}
+
+/// Another machine is reached through the proxy of the environment, this one never.
+TEST(HttpClient, AProxyIsForOtherMachines) {
+  std::string seen;
+  const HttpServer proxy([&](const std::string& request) {
+    seen = request;
+    return http_reply(200, "by the proxy");
+  });
+  const HttpServer server([](const std::string&) { return http_reply(200, "itself"); });
+  setenv("http_proxy", proxy.url().c_str(), 1);
+  const auto client = make_client();
+  EXPECT_EQ(client->send(post(server, "x")).body, "itself");
+  HttpRequest far = post(server, "x");
+  far.url = "http://store.invalid/y";
+  EXPECT_EQ(client->send(far).body, "by the proxy");
+  EXPECT_TRUE(seen.starts_with("POST http://store.invalid/y HTTP/1.1\r\n")) << seen;
+  unsetenv("http_proxy");
 }
 
 TEST(HttpClient, AStreamComesInPiecesUntilAnotherThreadEndsIt) {

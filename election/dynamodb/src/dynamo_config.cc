@@ -72,10 +72,14 @@ Status validate(const DynamoConfig& config) {
   if (config.region.size() > 63 || !consists_of(config.region, "-")) {
     return bad("region", "at most 63 of a-z 0-9 -", config.region);
   }
-  const bool has_scheme =
-      config.endpoint.starts_with("http://") || config.endpoint.starts_with("https://");
-  if (!config.endpoint.empty() && !has_scheme) {
-    return bad("endpoint", "http://HOST[:PORT] or https://HOST[:PORT]", config.endpoint);
+  const bool is_url =
+      (config.endpoint.starts_with("http://") || config.endpoint.starts_with("https://")) &&
+      config.endpoint.find('@') == std::string::npos;
+  if (!config.endpoint.empty() && !is_url) {
+    // What is not one may hold a password.
+    const bool has_user = config.endpoint.find('@') != std::string::npos;
+    return bad("endpoint", "http://HOST[:PORT] or https://HOST[:PORT] without a user",
+               has_user ? "...@..." : config.endpoint);
   }
   if (config.key.empty()) return bad("key", "the name of the partition key", config.key);
   if (Status key = check_attribute("key", config.key); !key) return key;

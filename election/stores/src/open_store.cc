@@ -101,7 +101,7 @@ constexpr auto open_zookeeper = nullptr;
 // Another store is one line here, its function above, and its library in CMakeLists.txt.
 constexpr std::array kSchemes{
     StoreScheme{"sqlite", "sqlite:FILE", "libsqlite3-dev", open_sqlite},
-    StoreScheme{"dynamodb", "dynamodb:TABLE[?region=REGION][&endpoint=URL]...",
+    StoreScheme{"dynamodb", "dynamodb:TABLE[?NAME=VALUE[&NAME=VALUE]...]",
                 "libcurl4-openssl-dev and nlohmann-json3-dev", open_dynamodb},
     StoreScheme{"etcd", "etcd:HOST:PORT[,HOST:PORT...][/PREFIX]",
                 "libcurl4-openssl-dev and nlohmann-json3-dev", open_etcd},

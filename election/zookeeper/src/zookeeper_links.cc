@@ -3,10 +3,8 @@
 #include <fcntl.h>
 #include <sys/socket.h>
 #include <unistd.h>
-#include <zookeeper/zookeeper.h>
 
 #include <algorithm>
-#include <array>
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/posix/stream_descriptor.hpp>
@@ -20,6 +18,8 @@
 #include <thread>
 #include <utility>
 
+#include "zookeeper_calls.h"
+
 namespace vouch::election {
 namespace {
 
@@ -31,145 +31,11 @@ constexpr std::chrono::milliseconds kPauseAfterFailure{10};
 /// Reads at the most, of a connection that is given up, until the client notices that it is closed.
 constexpr int kReadsToTheEnd = 1000;
 
-ZooKeeperCode code_of(int code) {
-  switch (code) {
-    case ZOK:
-      return ZooKeeperCode::kOk;
-    case ZNONODE:
-      return ZooKeeperCode::kNoNode;
-    case ZNODEEXISTS:
-      return ZooKeeperCode::kNodeExists;
-    case ZSESSIONEXPIRED:
-    case ZAUTHFAILED:
-    case ZINVALIDSTATE:
-      return ZooKeeperCode::kSessionGone;
-    case ZNOAUTH:
-    case ZBADVERSION:
-    case ZBADARGUMENTS:
-    case ZUNIMPLEMENTED:
-    case ZINVALIDACL:
-    case ZNOTREADONLY:
-    case ZNOCHILDRENFOREPHEMERALS:
-    case ZNOTEMPTY:
-    case ZEPHEMERALONLOCALSESSION:
-    case ZTHROTTLEDOP:
-      return ZooKeeperCode::kRefused;
-    default:
-      return ZooKeeperCode::kNoAnswer;
-  }
-}
-
-/// Answers to requests that were sent together, for the one who waits.
-class Batch {
- public:
-  explicit Batch(std::size_t count) : answers_(count), left_(count) {}
-
-  void answer(std::size_t at, Answer answer) {
-    const std::lock_guard lock(mutex_);
-    answers_[at] = std::move(answer);
-    if (--left_ == 0) all_here_.notify_all();
-  }
-
-  void answer_all(ZooKeeperCode code, const std::string& trouble) {
-    for (std::size_t at = 0; at < answers_.size(); ++at)
-      answer(at, {.code = code, .trouble = trouble});
-  }
-
-  [[nodiscard]] std::vector<Answer> wait(Duration patience) {
-    std::unique_lock lock(mutex_);
-    if (!all_here_.wait_for(lock, patience, [&] { return left_ == 0; })) {
-      for (Answer& answer : answers_) {
-        if (answer.code != ZooKeeperCode::kNoAnswer || !answer.trouble.empty()) continue;
-        answer.trouble = "no answer in time";
-      }
-    }
-    // A late answer still comes here, and finds its place.
-    return answers_;
-  }
-
- private:
-  std::mutex mutex_;
-  std::condition_variable all_here_;
-  std::vector<Answer> answers_;
-  std::size_t left_;
-};
-
-/// Of one request: given to the C client, which gives it back exactly once.
-struct Context {
-  std::shared_ptr<Batch> batch;
-  std::size_t at = 0;
-  std::array<zoo_op_result_t, 2> results{};  ///< Of a guarded write.
-  Stat stat{};
-};
-
-void give_answer(const void* data, int code, Answer answer) {
-  const std::unique_ptr<const Context> context(static_cast<const Context*>(data));
-  answer.code = code_of(code);
-  if (code != ZOK) answer.trouble = zerror(code);
-  context->batch->answer(context->at, std::move(answer));
-}
-
-void note_stat(Answer& answer, const Stat* stat) {
-  if (stat == nullptr) return;
-  answer.made_at = stat->czxid;
-  answer.session = stat->ephemeralOwner;
-}
-
-void handle_void(int code, const void* data) {
-  give_answer(data, code, {});
-}
-
-void handle_string(int code, const char* /*value*/, const void* data) {
-  give_answer(data, code, {});
-}
-
-void handle_created(int code, const char* path, const Stat* stat, const void* data) {
-  Answer answer;
-  if (path != nullptr) answer.text = path;
-  note_stat(answer, stat);
-  give_answer(data, code, std::move(answer));
-}
-
-void handle_read(int code, const char* value, int size, const Stat* stat, const void* data) {
-  Answer answer;
-  if (value != nullptr && size > 0) answer.text.assign(value, static_cast<std::size_t>(size));
-  note_stat(answer, stat);
-  give_answer(data, code, std::move(answer));
-}
-
-void handle_children(int code, const String_vector* names, const void* data) {
-  Answer answer;
-  for (int i = 0; names != nullptr && i < names->count; ++i) {
-    if (names->data[i] != nullptr) answer.names.emplace_back(names->data[i]);
-  }
-  give_answer(data, code, std::move(answer));
-}
-
-void handle_guarded(int code, const void* data) {
-  const auto* const context = static_cast<const Context*>(data);
-  const int guard = context->results[0].err;
-  const bool is_broken = (code == ZNONODE || code == ZBADVERSION) && guard == code;
-  if (!is_broken) {
-    give_answer(data, code, {});
-    return;
-  }
-  const std::unique_ptr<const Context> owner(context);
-  owner->batch->answer(owner->at,
-                       {.code = ZooKeeperCode::kGuardBroken, .trouble = "the place is gone"});
-}
-
-int send_guarded(zhandle_t* handle, const Ask& ask, Context* context) {
-  std::array<zoo_op_t, 2> operations{};
-  zoo_check_op_init(&operations[0], ask.guard.c_str(), 0);
-  const int size = static_cast<int>(ask.data.size());
-  if (ask.kind == AskKind::kPut) {
-    zoo_set_op_init(&operations[1], ask.path.c_str(), ask.data.data(), size, -1, &context->stat);
-  } else {
-    zoo_create_op_init(&operations[1], ask.path.c_str(), ask.data.data(), size,
-                       &ZOO_OPEN_ACL_UNSAFE, ZOO_PERSISTENT, nullptr, 0);
-  }
-  return zoo_amulti(handle, static_cast<int>(operations.size()), operations.data(),
-                    context->results.data(), handle_guarded, context);
+/// The client without threads formats addresses and messages in memory that all its handles share:
+/// of several stores in one process one at a time is within it.
+std::mutex& client_mutex() {
+  static std::mutex mutex;
+  return mutex;
 }
 
 /// What the C client reports while one of its functions runs: acted on after that function is back,
@@ -198,13 +64,18 @@ class Link : public std::enable_shared_from_this<Link> {
     is_over_ = true;
     release_descriptor();
     if (handle_ == nullptr) return;
-    if (!says_goodbye_) cut();
+    const std::lock_guard lock(client_mutex());
+    part();
     zookeeper_close(handle_);
   }
 
   [[nodiscard]] bool connect(const std::string& hosts, int timeout_ms) {
-    handle_ = zookeeper_init2(hosts.c_str(), &Link::watch, timeout_ms, nullptr, this,
-                              ZOO_NO_LOG_CLIENTENV, [](const char*) {});
+    {
+      const std::lock_guard lock(client_mutex());
+      zoo_set_debug_level(ZOO_LOG_LEVEL_ERROR);
+      handle_ = zookeeper_init2(hosts.c_str(), &Link::watch, timeout_ms, nullptr, this,
+                                ZOO_NO_LOG_CLIENTENV, [](const char*) {});
+    }
     if (handle_ == nullptr) return false;
     asked_at_ = heard_at_ = Clock::now();
     timeout_ = std::chrono::milliseconds(timeout_ms);
@@ -212,15 +83,18 @@ class Link : public std::enable_shared_from_this<Link> {
     return true;
   }
 
-  void send(std::vector<Ask> asks, const std::shared_ptr<Batch>& batch) {
+  void send(std::vector<Ask> asks, const std::shared_ptr<AskBatch>& batch) {
     asked_at_ = Clock::now();
     if (zoo_state(handle_) != ZOO_CONNECTED_STATE) {
       // The client would keep it, and send it whenever there is a connection again.
       batch->answer_all(ZooKeeperCode::kNotLinked, trouble_);
       return;
     }
-    for (std::size_t at = 0; at < asks.size(); ++at)
-      send_one(asks[at], batch, at);
+    {
+      const std::lock_guard lock(client_mutex());
+      for (std::size_t at = 0; at < asks.size(); ++at)
+        send_ask(handle_, asks[at], batch, at, {&Link::watch_place, this});
+    }
     drive();
   }
 
@@ -240,47 +114,6 @@ class Link : public std::enable_shared_from_this<Link> {
     if (type != ZOO_SESSION_EVENT) watch(handle, type, state, path, self);
   }
 
-  void send_one(const Ask& ask, const std::shared_ptr<Batch>& batch, std::size_t at) {
-    auto context = std::make_unique<Context>();
-    context->batch = batch;
-    context->at = at;
-    const int code = give(ask, context.get());
-    if (code == ZOK) {
-      static_cast<void>(context.release());  // handle_... has it now.
-      return;
-    }
-    // It may be kept by a client that failed half-way.
-    if (code == ZMARSHALLINGERROR || code == ZSYSTEMERROR) static_cast<void>(context.release());
-    batch->answer(at, {.code = code_of(code), .trouble = zerror(code)});
-  }
-
-  [[nodiscard]] int give(const Ask& ask, Context* context) {
-    const char* const path = ask.path.c_str();
-    const int size = static_cast<int>(ask.data.size());
-    switch (ask.kind) {
-      case AskKind::kSync:
-        return zoo_async(handle_, path, handle_string, context);
-      case AskKind::kRead:
-        return zoo_aget(handle_, path, 0, handle_read, context);
-      case AskKind::kWatch:
-        return zoo_awget(handle_, path, &Link::watch_place, this, handle_read, context);
-      case AskKind::kChildren:
-        return zoo_aget_children(handle_, path, 0, handle_children, context);
-      case AskKind::kCreate:
-        return zoo_acreate2(handle_, path, ask.data.data(), size, &ZOO_OPEN_ACL_UNSAFE,
-                            ZOO_PERSISTENT, handle_created, context);
-      case AskKind::kCreatePlace:
-        return zoo_acreate2(handle_, path, ask.data.data(), size, &ZOO_OPEN_ACL_UNSAFE,
-                            ZOO_EPHEMERAL_SEQUENTIAL, handle_created, context);
-      case AskKind::kDelete:
-        return zoo_adelete(handle_, path, -1, handle_void, context);
-      case AskKind::kPut:
-      case AskKind::kPutNew:
-        return send_guarded(handle_, ask, context);
-    }
-    return ZBADARGUMENTS;
-  }
-
   /// The descriptor is the client's, which opens and closes it as it likes while one of its
   /// functions runs. So Asio lets go of it before, and takes it anew after.
   void release_descriptor() {
@@ -295,8 +128,12 @@ class Link : public std::enable_shared_from_this<Link> {
     int fd = -1;
     int interest = 0;
     timeval until{};
-    const int code = zookeeper_interest(handle_, &fd, &interest, &until);
-    if (code != ZOK) note_failure(code);
+    int code = ZOK;
+    {
+      const std::lock_guard lock(client_mutex());
+      code = zookeeper_interest(handle_, &fd, &interest, &until);
+      if (code != ZOK) note_failure(code);
+    }
     handle_happenings();
     if (is_over_) return;
     const Clock::time_point now = Clock::now();
@@ -332,8 +169,12 @@ class Link : public std::enable_shared_from_this<Link> {
 
   void process(int events) {
     release_descriptor();
-    const int code = zookeeper_process(handle_, events);
-    if (code != ZOK && code != ZNOTHING) note_failure(code);
+    int code = ZOK;
+    {
+      const std::lock_guard lock(client_mutex());
+      code = zookeeper_process(handle_, events);
+      if (code != ZOK && code != ZNOTHING) note_failure(code);
+    }
     if (code == ZOK && events == ZOOKEEPER_READ) heard_at_ = Clock::now();
     handle_happenings();
     if (!is_over_) drive();
@@ -402,14 +243,17 @@ class Link : public std::enable_shared_from_this<Link> {
     owner_.over(*this);
   }
 
-  /// So that the client, when it is closed, does not end the session.
-  void cut() {
+  /// Before the client is closed. It asks the server to end the session if there is a link, and
+  /// would wait long for the answer, in which nobody is interested: so no more is read. If the
+  /// session shall run out instead, there must be no link.
+  void part() {
     int fd = -1;
     int interest = 0;
     timeval until{};
     if (zoo_state(handle_) != ZOO_CONNECTED_STATE) return;
     if (zookeeper_interest(handle_, &fd, &interest, &until) != ZOK || fd < 0) return;
-    shutdown(fd, SHUT_RDWR);
+    shutdown(fd, says_goodbye_ ? SHUT_RD : SHUT_RDWR);
+    if (says_goodbye_) return;
     for (int i = 0; i < kReadsToTheEnd && zoo_state(handle_) == ZOO_CONNECTED_STATE; ++i) {
       if (zookeeper_process(handle_, ZOOKEEPER_READ) == ZINVALIDSTATE) return;
     }
@@ -467,11 +311,6 @@ class ZooKeeperLinks::Impl {
   }
 
   void start(Duration timeout, const std::shared_ptr<Opening>& opening, std::uint64_t number) {
-    static const bool is_quiet = [] {
-      zoo_set_debug_level(ZOO_LOG_LEVEL_ERROR);
-      return true;
-    }();
-    static_cast<void>(is_quiet);
     Link::Owner owner;
     owner.up = [opening](Link& link) {
       opening->tell({ZooKeeperCode::kOk, link.session(), link.timeout(), {}});
@@ -494,7 +333,7 @@ class ZooKeeperLinks::Impl {
     opening->tell({ZooKeeperCode::kNotLinked, {}, {}, hosts_ + ": cannot be resolved"});
   }
 
-  void send(SessionId session, std::vector<Ask> asks, const std::shared_ptr<Batch>& batch) {
+  void send(SessionId session, std::vector<Ask> asks, const std::shared_ptr<AskBatch>& batch) {
     Link* const link = find(session);
     if (link != nullptr) {
       link->send(std::move(asks), batch);
@@ -568,7 +407,7 @@ ZooKeeperLinks::Opened ZooKeeperLinks::open(Duration timeout, Duration patience)
   // One that comes up later is of no use: it is closed, and why it did not come up is told.
   opening->opened = Opened{.trouble = "no session in time"};
   lock.unlock();
-  auto reason = std::make_shared<Batch>(1);
+  auto reason = std::make_shared<AskBatch>(1);
   impl_->post([this, number, reason] {
     reason->answer(0, {.code = ZooKeeperCode::kNoAnswer, .trouble = impl_->trouble(number)});
     impl_->forget(number);
@@ -579,7 +418,7 @@ ZooKeeperLinks::Opened ZooKeeperLinks::open(Duration timeout, Duration patience)
 
 std::vector<Answer> ZooKeeperLinks::ask(SessionId session, std::vector<Ask> asks,
                                         Duration patience) {
-  auto batch = std::make_shared<Batch>(asks.size());
+  auto batch = std::make_shared<AskBatch>(asks.size());
   impl_->post([this, session, asks = std::move(asks), batch]() mutable {
     impl_->send(session, std::move(asks), batch);
   });

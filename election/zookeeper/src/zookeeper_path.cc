@@ -10,6 +10,10 @@ namespace {
 
 constexpr std::size_t kPathMax = 512;
 constexpr std::size_t kNumberSize = 10;
+
+/// No lease that somebody wrote there counts for more.
+constexpr std::int64_t kLeaseMsMax = std::int64_t{365} * 24 * 3'600'000;
+
 constexpr char kHexDigits[] = "0123456789ABCDEF";
 
 /// ZooKeeper takes no control characters, and reads names as UTF-8, losing what is none.
@@ -126,6 +130,29 @@ std::optional<std::string> guid_of_place(const std::string& znode) {
   // The number is one of ten digits; after 2^31 places its sign stands before it.
   if (dash == std::string::npos || rest.size() < dash + 1 + kNumberSize) return std::nullopt;
   return name_of_znode(znode.substr(0, ours));
+}
+
+std::string text_of_place(const std::string& owner, Duration lease) {
+  return owner + "\n" + std::to_string(lease / std::chrono::milliseconds(1));
+}
+
+std::optional<LeasedPlace> place_of(const std::string& znode, const Answer& read) {
+  if (read.session == 0 || read.made_at <= 0) return std::nullopt;
+  const std::size_t line_end = std::min(read.text.find('\n'), read.text.size());
+  const std::string owner = read.text.substr(0, line_end);
+  std::int64_t lease_ms = 0;
+  const char* const end = read.text.data() + read.text.size();
+  const char* const begin = std::min(read.text.data() + line_end + 1, end);
+  const auto [rest, error] = std::from_chars(begin, end, lease_ms);
+  if (error != std::errc{} || rest != end) lease_ms = 0;
+  // Whoever made it, it is ahead of those behind it. Foreign hands may have written anything.
+  const bool is_owner = static_cast<bool>(check_name("owner", owner));
+  return LeasedPlace{{.id = znode,
+                      .guid = guid_of_place(znode).value_or(""),
+                      .owner = is_owner ? owner : "(not a name)",
+                      .session = SessionId{static_cast<std::uint64_t>(read.session)},
+                      .token = FencingToken{static_cast<std::uint64_t>(read.made_at)}},
+                     std::chrono::milliseconds(std::clamp<std::int64_t>(lease_ms, 0, kLeaseMsMax))};
 }
 
 }  // namespace vouch::election

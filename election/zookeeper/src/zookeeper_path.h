@@ -4,6 +4,8 @@
 #include <optional>
 #include <string>
 
+#include "zookeeper_links.h"
+
 namespace vouch::election {
 
 /// `name` as a name of a znode: letters, digits and most signs as they are, every other byte (`/`,
@@ -20,5 +22,17 @@ namespace vouch::election {
 
 /// The guid of such a znode. Nothing if it is another's.
 [[nodiscard]] std::optional<std::string> guid_of_place(const std::string& znode);
+
+/// A place, and the lease that its maker wrote there beside its name.
+struct LeasedPlace {
+  QueuePlace place;
+  Duration lease{};
+};
+
+/// What is written into a place: names have no line ends.
+[[nodiscard]] std::string text_of_place(const std::string& owner, Duration lease);
+
+/// The place that a znode is; nothing if it is none: not ephemeral.
+[[nodiscard]] std::optional<LeasedPlace> place_of(const std::string& znode, const Answer& read);
 
 }  // namespace vouch::election

@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <atomic>
-#include <charconv>
 #include <map>
 #include <mutex>
 #include <set>
@@ -14,13 +13,6 @@
 #include "zookeeper_path.h"
 
 namespace vouch::election {
-
-/// A place, and the lease that its maker wrote there beside its name.
-struct LeasedPlace {
-  QueuePlace place;
-  Duration lease{};
-};
-
 namespace {
 
 /// Of the session for calls that bring none, such as `list`. Nothing is made in it.
@@ -31,9 +23,6 @@ constexpr int kRounds = 3;
 
 /// A server takes no more than about a mebibyte (jute.maxbuffer), and cuts the link instead.
 constexpr std::size_t kValueMax = 1'000'000;
-
-/// No lease that somebody wrote there counts for more.
-constexpr std::int64_t kLeaseMsMax = std::int64_t{365} * 24 * 3'600'000;
 
 constexpr const char* kValues = "/%values";
 
@@ -75,31 +64,6 @@ struct Listing {
   std::string trouble;
   std::vector<LeasedPlace> places;
 };
-
-/// What is written into a place: names have no line ends.
-std::string text_of_place(const std::string& owner, Duration lease) {
-  return owner + "\n" + std::to_string(lease / std::chrono::milliseconds(1));
-}
-
-/// The place that a znode is; nothing if it is none: not ephemeral.
-std::optional<LeasedPlace> place_of(const std::string& znode, const Answer& read) {
-  if (read.session == 0 || read.made_at <= 0) return std::nullopt;
-  const std::size_t line_end = std::min(read.text.find('\n'), read.text.size());
-  const std::string owner = read.text.substr(0, line_end);
-  std::int64_t lease_ms = 0;
-  const char* const end = read.text.data() + read.text.size();
-  const char* const begin = std::min(read.text.data() + line_end + 1, end);
-  const auto [rest, error] = std::from_chars(begin, end, lease_ms);
-  if (error != std::errc{} || rest != end) lease_ms = 0;
-  // Whoever made it, it is ahead of those behind it. Foreign hands may have written anything.
-  const bool is_owner = static_cast<bool>(check_name("owner", owner));
-  return LeasedPlace{{.id = znode,
-                      .guid = guid_of_place(znode).value_or(""),
-                      .owner = is_owner ? owner : "(not a name)",
-                      .session = SessionId{static_cast<std::uint64_t>(read.session)},
-                      .token = FencingToken{static_cast<std::uint64_t>(read.made_at)}},
-                     std::chrono::milliseconds(std::clamp<std::int64_t>(lease_ms, 0, kLeaseMsMax))};
-}
 
 bool stands_before(const LeasedPlace& a, const LeasedPlace& b) {
   return std::pair(a.place.token, a.place.id) < std::pair(b.place.token, b.place.id);
@@ -573,7 +537,7 @@ Result<std::unique_ptr<ZooKeeperStore>> ZooKeeperStore::open(const std::string& 
 QueueReply ZooKeeperStore::apply(const QueueRequest& request) {
   QueueReply reply{.id = request.id, .outcome = StoreOutcome::kUnavailable};
   if (impl_->is_of_another_process()) {
-    reply.trouble = "opened before a fork, open it anew";
+    reply.trouble = "opened before a fork, in another process";
     return reply;
   }
   if (Status name = check_name("name", request.name); !name) {
@@ -591,7 +555,7 @@ void ZooKeeperStore::set_notify(std::function<void(const QueueNotice&)> notify) 
 
 Result<std::vector<LockRecord>> ZooKeeperStore::list() {
   if (!impl_->is_of_another_process()) return impl_->list();
-  return Error{Errc::kUnavailable, "zookeeper: opened before a fork, open it anew"};
+  return Error{Errc::kUnavailable, "zookeeper: opened before a fork, in another process"};
 }
 
 StoreOutcome ZooKeeperStore::force_release(const std::string& name) {
@@ -611,7 +575,7 @@ StoreOutcome ZooKeeperStore::fenced_put(const std::string& name, FencingToken to
 
 Result<std::optional<std::string>> ZooKeeperStore::fenced_get(const std::string& key) {
   if (!impl_->is_of_another_process()) return impl_->fenced_get(key);
-  return Error{Errc::kUnavailable, "zookeeper: opened before a fork, open it anew"};
+  return Error{Errc::kUnavailable, "zookeeper: opened before a fork, in another process"};
 }
 
 }  // namespace vouch::election

@@ -49,8 +49,9 @@ struct ZooKeeperAddress {
 /// place of a client that hears nothing.)
 ///
 /// Any thread may call, and calls of several threads do not wait for each other. A child made by
-/// fork must open its own: this one answers it kUnavailable. Host names are looked up on the thread
-/// of the store, which delays what else it does.
+/// fork does not use it (it is answered kUnavailable), nor opens another before it has become
+/// another program. Host names are looked up on the thread of the store, which delays what else it
+/// does.
 class ZooKeeperStore final : public QueueStore {
  public:
   /// Does not connect yet. `call_timeout`: how long `list` and others that bring no timeout of
