@@ -218,6 +218,12 @@ endfunction()
 # share one anonymous namespace: a name that two files of a group define does not compile; put one
 # of them into another group. The preset dev compiles every file alone.
 function(vouch_unity target group)
+  get_target_property(sources ${target} SOURCES)
+  foreach(source IN LISTS ARGN)
+    if(NOT source IN_LIST sources AND NOT "${CMAKE_CURRENT_SOURCE_DIR}/${source}" IN_LIST sources)
+      message(FATAL_ERROR "${target} has no source ${source} that could be compiled in a group")
+    endif()
+  endforeach()
   if(VOUCH_UNITY)
     set_source_files_properties(${ARGN} PROPERTIES UNITY_GROUP ${group})
     set_target_properties(${target} PROPERTIES UNITY_BUILD ON UNITY_BUILD_MODE GROUP)

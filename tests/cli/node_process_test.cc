@@ -112,9 +112,9 @@ class Nodes {
 
   /// What a node itself says of group 1; nobody while it does not answer.
   [[nodiscard]] Reign reign_of(std::uint32_t id) const {
-    const Ran ran = run_vouch({"status", "--control", control(id), "--json"});
-    if (ran.exit_code != 0) return {};
-    const Json group = Json::parse(ran.out)["groups"][0];
+    const std::string answer = ask_socket(control(id), R"({"command": "status"})");
+    if (answer.empty()) return {};
+    const Json group = Json::parse(answer)["groups"][0];
     return {group["leader"].get<std::uint32_t>(), group["term"].get<std::uint64_t>()};
   }
 
@@ -371,11 +371,16 @@ TEST(NodeProcess, PeersLeaveTheLockToAHolderThatTheyReach_RealNetwork) {
   nodes.start_all();
   ASSERT_NE(nodes.wait_for_leader().leader, 0U);
   const auto verdict = [&](std::uint32_t asked, std::uint32_t about) {
-    const Ran ran =
-        run_vouch({"reach", "--control", nodes.control(asked), std::to_string(about), "--json"});
-    return ran.exit_code == 0 ? Json::parse(ran.out)["verdict"].get<std::string>() : ran.err;
+    const Json request{{"command", "reach"}, {"node", about}};
+    const std::string answer = ask_socket(nodes.control(asked), request.dump());
+    return answer.empty() ? answer : Json::parse(answer)["verdict"].get<std::string>();
   };
   ASSERT_TRUE(wait_until([&] { return verdict(3, 1) == "reached" && verdict(3, 2) == "reached"; }));
+
+  const Ran reach = run_vouch({"reach", "--control", nodes.control(3), "1"});
+  EXPECT_EQ(reach.out, "node 1: reached, by [2,3], not by []\n") << reach.err;
+  expect_error({"reach", "--control", nodes.control(3), "9"},
+               "/node: must be this node or a peer of it, but it is 9");
 
   ElectBesideNodes elect(nodes);
   elect.start(1);

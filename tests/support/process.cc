@@ -3,15 +3,19 @@
 #include <arpa/inet.h>
 #include <fcntl.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <signal.h>
 #include <spawn.h>
 #include <stdlib.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <array>
 #include <cerrno>
 #include <chrono>
+#include <cstring>
 #include <fstream>
 #include <sstream>
 #include <system_error>
@@ -24,6 +28,7 @@ namespace {
 
 constexpr std::chrono::minutes kPatience{1};
 constexpr std::chrono::milliseconds kLookAgain{2};
+constexpr std::chrono::milliseconds kAnswerWithin{5000};
 
 [[noreturn]] void fail(const std::string& what, int error) {
   throw std::system_error(error, std::generic_category(), what);
@@ -74,6 +79,30 @@ bool wait_for(const std::function<bool()>& holds, std::chrono::milliseconds pati
 }
 
 }  // namespace
+
+std::string ask_socket(const std::filesystem::path& path, const std::string& line) {
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  if (path.native().size() >= sizeof address.sun_path) return {};
+  std::memcpy(address.sun_path, path.c_str(), path.native().size() + 1);
+  const int socket = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  const std::string sent = line + "\n";
+  std::string answer;
+  if (connect(socket, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0 &&
+      send(socket, sent.data(), sent.size(), MSG_NOSIGNAL) == static_cast<ssize_t>(sent.size())) {
+    std::array<char, 4096> piece{};
+    pollfd waiting{socket, POLLIN, 0};
+    while (answer.find('\n') == std::string::npos &&
+           poll(&waiting, 1, static_cast<int>(kAnswerWithin.count())) > 0) {
+      const ssize_t bytes = recv(socket, piece.data(), piece.size(), 0);
+      if (bytes <= 0) break;
+      answer.append(piece.data(), static_cast<std::size_t>(bytes));
+    }
+  }
+  close(socket);
+  const std::size_t end = answer.find('\n');
+  return end == std::string::npos ? std::string() : answer.substr(0, end);
+}
 
 bool wait_until(const std::function<bool()>& holds) {
   return wait_for(holds, kPatience);

@@ -36,6 +36,11 @@ struct BoundSocket {
 /// All of a file; empty if it cannot be read.
 [[nodiscard]] std::string text_of(const std::filesystem::path& file);
 
+/// Sends `line` to the UNIX socket `path` and returns the line that comes back; empty if none does.
+/// For what is asked again and again: a program that is started for each question costs more than
+/// what it asks.
+[[nodiscard]] std::string ask_socket(const std::filesystem::path& path, const std::string& line);
+
 /// Waits until `holds`, looking again every few milliseconds. False if that takes longer than a
 /// minute, which nothing that works does, however loaded the machine is.
 [[nodiscard]] bool wait_until(const std::function<bool()>& holds);
