@@ -79,6 +79,24 @@ TEST_F(DynamoTable, WritesWhatTheJavaClientReads) {
   EXPECT_EQ(raw_row(config), expected);
 }
 
+TEST_F(DynamoTable, AttributesOfTheOwnAreWrittenWithEachTake) {
+  config.attributes = {{"note", "of a"}, {"zone.name", "eu"}};
+  store = open_store(config);
+  Json row = java_row("java", "j1");
+  row["note"]["S"] = "of another";
+  row["other"]["S"] = "stays";
+  put(row);
+  EXPECT_APPLIED(take(*store, "a", "v1", RecordVersion{"j1"}));
+  renew(*store, "a", "v1", "v2");
+  Json expected = java_row("a", "v2");
+  expected["data"]["B"] = "YXQgYQ==";
+  expected["fencingToken"]["N"] = "1";
+  expected["note"]["S"] = "of a";
+  expected["zone.name"]["S"] = "eu";
+  expected["other"]["S"] = "stays";
+  EXPECT_EQ(raw_row(config), expected);
+}
+
 TEST_F(DynamoTable, ReadsAndTakesWhatTheJavaClientWrote) {
   Json row = java_row("java", "j1");
   row["note"]["S"] = "of another";
@@ -234,7 +252,7 @@ TEST(DynamoConfig, IsReadFromText) {
   const DynamoConfig config = DynamoConfig::parse(
                                   "my.table?region=eu-west-1&endpoint=http://127.0.0.1:8000&"
                                   "profile=work&key=name&sort_key=kind&sort_value=a=b&"
-                                  "tokens=clock&create=yes")
+                                  "tokens=clock&create=yes&attribute.note=x=y")
                                   .value();
   EXPECT_EQ(config.table, "my.table");
   EXPECT_EQ(config.region, "eu-west-1");
@@ -245,6 +263,7 @@ TEST(DynamoConfig, IsReadFromText) {
   EXPECT_EQ(config.sort_value, "a=b");
   EXPECT_EQ(config.token_start, TokenStart::kClock);
   EXPECT_TRUE(config.may_create);
+  EXPECT_EQ(config.attributes.at("note"), "x=y");
   EXPECT_FALSE(DynamoConfig::parse("locks").value().may_create);
 }
 
@@ -268,6 +287,11 @@ TEST(DynamoConfig, WhatIsWrongIsNamed) {
   EXPECT_EQ(refused("locks?region=a/b"),
             "region: must be at most 63 of a-z 0-9 -, but it is \"a/b\"");
   EXPECT_EQ(refused("locks?tokens=1"), "tokens: must be one or clock, but it is \"1\"");
+  EXPECT_EQ(refused("locks?attribute.isReleased=1"),
+            "attribute.isReleased: must be at most 255 of A-Z a-z 0-9 _ . - and no attribute of a "
+            "lock, but it is \"isReleased\"");
+  EXPECT_EQ(refused("locks?attribute.key=1"),
+            "attribute.key: must be named, and no key of the table, but it is \"1\"");
   EXPECT_NE(refused("locks?colour=red").find("but it has \"colour\""), std::string::npos);
   const auto opened = DynamoStore::open(DynamoConfig::parse("locks").value(), environment_of({}));
   ASSERT_FALSE(opened);

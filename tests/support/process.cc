@@ -112,8 +112,11 @@ bool stop_until(const Process& process, const std::function<bool()>& holds) {
   using std::chrono::milliseconds;
   constexpr int kAttempts = 12;
   for (int attempt = 0; attempt < kAttempts; ++attempt) {
-    process.send_signal(SIGCONT);
-    std::this_thread::sleep_for(kLookAgain);
+    if (attempt > 0) {
+      // Long enough for what it was in the midst of, and another time after it each time.
+      process.send_signal(SIGCONT);
+      std::this_thread::sleep_for(milliseconds(70 + 30 * attempt));
+    }
     process.send_signal(SIGSTOP);
     if (wait_for(holds, milliseconds(kPatience) / kAttempts)) return true;
   }

@@ -13,6 +13,8 @@ constexpr std::array<std::string_view, 7> kRowAttributes{
     "fencingToken", "value"};
 
 constexpr std::size_t kSortValueMax = 1024;
+constexpr std::size_t kAttributesMax = 20;
+constexpr std::string_view kAttribute = "attribute.";
 
 bool is_letter_or_digit(char c) {
   return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
@@ -54,10 +56,12 @@ Status set(DynamoConfig& config, const std::string& name, const std::string& val
   } else if (name == "create") {
     if (value != "yes" && value != "no") return bad(name, "yes or no", value);
     config.may_create = value == "yes";
+  } else if (name.starts_with(kAttribute)) {
+    config.attributes[name.substr(kAttribute.size())] = value;
   } else {
     return Error{Errc::kBadConfig,
                  "dynamodb: must have of region, endpoint, profile, key, sort_key, sort_value, "
-                 "tokens and create, but it has \"" +
+                 "tokens, create and attribute.NAME, but it has \"" +
                      name + "\""};
   }
   return Done{};
@@ -90,6 +94,17 @@ Status validate(const DynamoConfig& config) {
   }
   if (config.sort_value.size() > kSortValueMax) {
     return bad("sort_value", "at most 1024 bytes", config.sort_value);
+  }
+  if (config.attributes.size() > kAttributesMax) {
+    return bad("attribute", "at most 20", std::to_string(config.attributes.size()));
+  }
+  for (const auto& [name, value] : config.attributes) {
+    const std::string field = std::string(kAttribute) + name;
+    if (name.empty() || name == config.key || name == config.sort_key) {
+      return bad(field, "named, and no key of the table", value);
+    }
+    if (Status checked = check_attribute(field, name); !checked) return checked;
+    if (value.size() > kSortValueMax) return bad(field, "at most 1024 bytes", value);
   }
   if (config.timeout <= Duration::zero() || config.timeout > std::chrono::hours(1)) {
     return bad("timeout", "in (0, 1 h]", std::to_string(config.timeout.count()) + " ns");

@@ -174,6 +174,8 @@ Json DynamoStore::Impl::take(const std::string& name, const TakeLock& take) cons
   std::string set = "SET #on = :on, #ld = :ld, #rvn = :new";
   if (from_clock) set += ", #ft = if_not_exists(#ft, :start) + :one";
   if (!take.data.empty()) set += ", #d = :d";
+  for (std::size_t i = 0; i < config_.attributes.size(); ++i)
+    set += ", #a" + std::to_string(i) + " = :a" + std::to_string(i);
   set += take.data.empty() ? " REMOVE #ir, #d" : " REMOVE #ir";
   if (!from_clock) set += " ADD #ft :one";
   Json body = update(name, take.expected.has_value(), take.expected ? "#rvn = :rvn" : "", set);
@@ -189,6 +191,12 @@ Json DynamoStore::Impl::take(const std::string& name, const TakeLock& take) cons
   values[":ld"] = lease_value(take.lease);
   values[":new"] = text_value(take.version.text);
   values[":one"] = number_value(1);
+  std::size_t count = 0;
+  for (const auto& [attribute, value] : config_.attributes) {
+    const std::string number = std::to_string(count++);
+    names["#a" + number] = attribute;
+    values[":a" + number] = text_value(value);
+  }
   if (take.expected) values[":rvn"] = text_value(take.expected->text);
   if (!take.data.empty()) values[":d"] = bytes_value(take.data);
   if (from_clock) {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <string>
 
 #include "vouch/detector/result.h"
@@ -27,14 +28,17 @@ struct DynamoConfig {
   std::string key = "key";  ///< Name of the partition key, a string.
   std::string sort_key;     ///< Name of the sort key, a string; empty: the table has none.
   std::string sort_value;   ///< What every lock of this store has there.
+  /// Strings that each take writes into the row beside the lock ("additional attributes"), by name;
+  /// those that others have put there stay. At most 20.
+  std::map<std::string, std::string> attributes;
   TokenStart token_start = TokenStart::kOne;
   bool may_create = false;  ///< A table that is missing is made, paid per request.
   /// Of what no Elector asks for. In (0, 1 h].
   Duration timeout = std::chrono::seconds(5);
 
   /// Reads `TABLE[?NAME=VALUE[&NAME=VALUE]...]` with region, endpoint, profile, key, sort_key,
-  /// sort_value, tokens=one|clock, create=yes|no. The message names the field, the rule and the
-  /// value.
+  /// sort_value, tokens=one|clock, create=yes|no, attribute.NAME. The message names the field, the
+  /// rule and the value.
   static Result<DynamoConfig> parse(const std::string& text);
 };
 
