@@ -9,6 +9,8 @@
 #include <cstdlib>
 #include <map>
 #include <memory>
+#include <optional>
+#include <ostream>
 #include <sstream>
 #include <thread>
 #include <utility>
@@ -67,6 +69,11 @@ struct StoreOfTest {
   std::optional<int> expiry_ms;
   int kills;       ///< In the long version,
   int kills_else;  ///< and always.
+
+  /// For the names of tests, which GoogleTest would fill with addresses.
+  friend std::ostream& operator<<(std::ostream& out, const StoreOfTest& store) {
+    return out << store.name;
+  }
 };
 
 std::string nothing_missing() {
