@@ -13,22 +13,37 @@ using Kind = LintTerm::Kind;
 
 constexpr std::uint32_t kDriftMax = 100'000;
 
-std::vector<LintRow> ranges(const ElectorConfig& c) {
+/// The times of a configuration, as rows of the linter name them.
+struct Sides {
+  explicit Sides(const ElectorConfig& c)
+      : lease("lease", c.lease),
+        heartbeat("heartbeat_interval", c.heartbeat_interval),
+        refresh("refresh_interval", c.refresh_interval),
+        request_timeout("request_timeout", c.request_timeout),
+        danger_after("danger_after", c.danger_after),
+        stop_time("stop_time", c.stop_time),
+        progress_timeout("progress_timeout", c.progress_timeout),
+        peer_patience("peer_patience", c.peer_patience) {}
+
+  LintSide lease;
+  LintSide heartbeat;
+  LintSide refresh;
+  LintSide request_timeout;
+  LintSide danger_after;
+  LintSide stop_time;
+  LintSide progress_timeout;
+  LintSide peer_patience;
+};
+
+std::vector<LintRow> ranges(const ElectorConfig& c, const Sides& sides) {
   const auto constant = [](std::string_view text, Duration value) {
     return LintSide(text, value, Kind::kConstant);
   };
   const LintSide zero = constant("0", Duration::zero());
   const LintSide shortest = constant("1 ms", milliseconds(1));
   const LintSide hour = constant("1 h", hours(1));
-  const LintSide lease("lease", c.lease);
-  const LintSide heartbeat("heartbeat_interval", c.heartbeat_interval);
-  const LintSide refresh("refresh_interval", c.refresh_interval);
-  const LintSide request_timeout("request_timeout", c.request_timeout);
-  const LintSide danger_after("danger_after", c.danger_after);
-  const LintSide stop_time("stop_time", c.stop_time);
-  const LintSide progress_timeout("progress_timeout", c.progress_timeout);
-  const LintSide peer_patience("peer_patience", c.peer_patience);
-  const LintSide guard("guard", c.guard);
+  const auto& [lease, heartbeat, refresh, request_timeout, danger_after, stop_time,
+               progress_timeout, peer_patience] = sides;
   std::vector<LintRow> rows;
   add_range(rows, "lease_min", "lease_max", constant("20 ms", milliseconds(20)), lease, hour);
   add_range(rows, "heartbeat_interval_min", "heartbeat_interval_max", shortest, heartbeat, hour);
@@ -38,7 +53,7 @@ std::vector<LintRow> ranges(const ElectorConfig& c) {
   add_range(rows, "stop_time_min", "stop_time_max", zero, stop_time, hour);
   add_range(rows, "progress_timeout_min", "progress_timeout_max", zero, progress_timeout, hour);
   add_range(rows, "peer_patience_min", "peer_patience_max", zero, peer_patience, hour);
-  add_range(rows, "guard_min", "guard_max", zero, guard, hour);
+  add_range(rows, "guard_min", "guard_max", zero, LintSide("guard", c.guard), hour);
   add_range(rows, "clock_drift_ppm_min", "clock_drift_ppm_max", LintSide("0", 0U, Kind::kConstant),
             LintSide("clock_drift_ppm", c.clock_drift_ppm),
             LintSide("100000", kDriftMax, Kind::kConstant));
@@ -70,16 +85,11 @@ ElectorConfig scaled_to(Duration lease) {
 }
 
 std::vector<LintRow> lint(const ElectorConfig& c) {
-  const LintSide lease("lease", c.lease);
-  const LintSide heartbeat("heartbeat_interval", c.heartbeat_interval);
-  const LintSide refresh("refresh_interval", c.refresh_interval);
-  const LintSide request_timeout("request_timeout", c.request_timeout);
-  const LintSide danger_after("danger_after", c.danger_after);
-  const LintSide stop_time("stop_time", c.stop_time);
-  const LintSide progress_timeout("progress_timeout", c.progress_timeout);
-  const LintSide peer_patience("peer_patience", c.peer_patience);
+  const Sides sides(c);
+  const auto& [lease, heartbeat, refresh, request_timeout, danger_after, stop_time,
+               progress_timeout, peer_patience] = sides;
   const LintSide held("lease (1-r)/(1+r) - guard", c.held_lease());
-  std::vector<LintRow> rows = ranges(c);
+  std::vector<LintRow> rows = ranges(c, sides);
   rows.push_back({.name = "renewal",
                   .field = "heartbeat_interval",
                   .left = 2 * heartbeat,

@@ -10,6 +10,7 @@
 #include <thread>
 #include <vector>
 
+#include "tests/election/heard.h"
 #include "tests/support/process.h"
 #include "vouch/election_runner/memory_lock_store.h"
 #include "vouch/election_runner/memory_queue_store.h"
@@ -26,37 +27,6 @@ ElectorConfig config_for(Duration lease) {
   config.name = "lock";
   return config;
 }
-
-class Heard final : public CandidateListener {
- public:
-  void handle_event(const LeadershipEvent& event) override {
-    const std::lock_guard lock(mutex_);
-    events_.push_back(event);
-  }
-  void handle_extended(const Leadership& /*leadership*/) override {
-    const std::lock_guard lock(mutex_);
-    ++extensions_;
-  }
-  [[nodiscard]] std::vector<LeadershipEvent> events() const {
-    const std::lock_guard lock(mutex_);
-    return events_;
-  }
-  [[nodiscard]] bool has(EventKind kind) const {
-    for (const LeadershipEvent& event : events()) {
-      if (event.kind == kind) return true;
-    }
-    return false;
-  }
-  [[nodiscard]] int extensions() const {
-    const std::lock_guard lock(mutex_);
-    return extensions_;
-  }
-
- private:
-  mutable std::mutex mutex_;
-  std::vector<LeadershipEvent> events_;
-  int extensions_ = 0;
-};
 
 TEST(Candidate, LeadsRenewsAndGivesTheLockBack) {
   MemoryLockStore store;

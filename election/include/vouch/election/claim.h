@@ -48,8 +48,7 @@ struct ElectorCounters {
   std::uint64_t adopted = 0;  ///< Own writes without a reply, found by reading.
   std::uint64_t condition_failed = 0;
   std::uint64_t peers_asked = 0;
-  std::uint64_t held_off =
-      0;  ///< Answers that a late holder is reached, so that it was left alone.
+  std::uint64_t held_off = 0;         ///< Answers that left a late holder the lock.
   std::uint64_t replies_dropped = 0;  ///< Of no request that is out.
 };
 
