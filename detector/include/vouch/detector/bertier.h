@@ -1,6 +1,5 @@
 #pragma once
 
-#include <algorithm>
 #include <cmath>
 #include <cstdint>
 
@@ -21,52 +20,52 @@ namespace vouch {
 ///     deviation_weight
 ///
 /// Modification: `var` begins at a quarter of the interval instead of zero, or the first late
-/// heartbeat would be a mistake. The margin is never below zero, nor above 128 intervals: what is
-/// later is no sample. (For intervals above two hours `phi` is limited so that it stays below 2^62
-/// ns.)
+/// heartbeat would be a mistake. The margin is never below zero, nor above 2^27 units of the window
+/// (34 s, or 68 intervals if that is more): what is later is no sample.
+///
+/// Errors and margin are in halves of the window's unit (128 ns, for intervals up to half a
+/// second), so that a heartbeat shifts once from nanoseconds and once back.
 class Bertier : public OnSchedule<Bertier> {
  public:
   /// `config` has been validated. Allocates the window.
   explicit Bertier(const DetectorConfig& config)
       : OnSchedule(config.heartbeat_interval),
-        weight_(std::min(static_cast<float>(config.deviation_weight),
-                         kLargest / static_cast<float>(4 * kMarginMax * interval()))),
-        window_(static_cast<std::uint16_t>(config.window_size),
-                (kMarginMax + 8) * config.heartbeat_interval) {}
+        weight_(static_cast<float>(config.deviation_weight)),
+        window_(static_cast<std::uint16_t>(config.window_size), 136 * config.heartbeat_interval) {}
 
   void restart(std::int64_t offset) {
     window_.restart(offset);
     delay_ = 0;
-    deviation_ = static_cast<float>(interval()) / 4;
+    deviation_ = static_cast<float>(window_.to_halves(interval())) / 4;
   }
 
   void forget() { window_.clear(); }
 
   void sample(std::int64_t offset) {
-    const std::int64_t mean = window_.mean();
+    const std::int64_t late = window_.halves_beyond_mean(offset);
     if (!window_.sample(offset)) return restart(offset);
-    follow(wrapping_subtract(offset, mean));
+    follow(late);
   }
-  /// A usual offset is at most an interval and the margin from the mean: near enough.
+  /// A usual offset is at most an interval and the margin from the mean: less than 2^28 units.
   [[nodiscard]] bool is_routine(std::int64_t /*offset*/) const { return window_.full(); }
-  void sample_routine(std::int64_t offset) {
-    follow(wrapping_subtract(offset, window_.mean()));
-    window_.sample_routine(offset);
-  }
+  void sample_routine(std::int64_t offset) { follow(window_.sample_routine_late_by(offset)); }
 
   [[nodiscard]] std::int64_t expected() const { return window_.mean(); }
-
-  /// No error is above `kMarginMax` + 1 intervals, and so neither are `delay_` and half of
-  /// `deviation_`: with the limit of the weight the sum stays within 63 bits.
-  [[nodiscard]] std::int64_t margin() const {
-    const auto margin = static_cast<std::int64_t>(delay_ + weight_ * deviation_);
-    return std::clamp(margin, std::int64_t{0}, kMarginMax * interval());
-  }
+  [[nodiscard]] std::int64_t margin() const { return window_.from_halves(halves()); }
+  [[nodiscard]] std::int64_t latest() const { return window_.beyond_mean(halves()); }
 
  private:
   static constexpr float kGain = 0.1F;
-  static constexpr std::int64_t kMarginMax = 128;  ///< In intervals.
-  static constexpr float kLargest = 4e18F;
+  static constexpr std::int64_t kMarginMax = std::int64_t{1} << 28;
+
+  /// The margin. The deviation is below 2^31, so the sum is nothing that cannot be converted.
+  [[nodiscard]] std::int64_t halves() const {
+    const auto margin = static_cast<std::int64_t>(delay_ + weight_ * deviation_);
+    // One comparison for most.
+    if (static_cast<std::uint64_t>(margin) <= kMarginMax) [[likely]]
+      return margin;
+    return margin < 0 ? 0 : kMarginMax;
+  }
 
   /// As sums of two products: each waits for what is kept in memory only half as long as in the
   /// increments above, which are the same.
@@ -79,7 +78,7 @@ class Bertier : public OnSchedule<Bertier> {
 
   float weight_;
   OffsetWindow window_;
-  float delay_ = 0;      ///< Smoothed error, in nanoseconds.
+  float delay_ = 0;      ///< Smoothed error, in halves of the window's unit.
   float deviation_ = 0;  ///< Smoothed magnitude of the error.
 };
 

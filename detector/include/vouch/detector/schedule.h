@@ -49,7 +49,7 @@ class OnSchedule {
     }
     outage_late_ = kNoOutage;
     self.sample_routine(offset);
-    latest_ = wrapping_add(self.expected(), self.margin());
+    latest_ = self.latest();
     suspect_at = at(wrapping_add(wrapping_add(scheduled, latest_), interval_));
   }
 
@@ -74,6 +74,11 @@ class OnSchedule {
   /// the next `restart`.
   static bool is_routine(std::int64_t /*offset*/) { return true; }
   void sample_routine(std::int64_t offset) { static_cast<Estimator&>(*this).sample(offset); }
+  /// `expected()` and `margin()` together, hidden by an estimator that can add them sooner.
+  [[nodiscard]] std::int64_t latest() const {
+    const Estimator& self = static_cast<const Estimator&>(*this);
+    return wrapping_add(self.expected(), self.margin());
+  }
 
  private:
   static constexpr float kNoOutage = std::numeric_limits<float>::infinity();
@@ -100,11 +105,11 @@ class OnSchedule {
     if (!is_first && is_usual(offset)) {
       outage_late_ = kNoOutage;
       self.sample(offset);
-      latest_ = wrapping_add(self.expected(), self.margin());
+      latest_ = self.latest();
     } else if (is_first || late < interval_ || !is_outage(late)) {
       outage_late_ = kNoOutage;
       self.restart(offset);
-      latest_ = wrapping_add(self.expected(), self.margin());
+      latest_ = self.latest();
     }
     suspect_at = at(wrapping_add(wrapping_add(scheduled, latest_), interval_));
   }
@@ -191,13 +196,38 @@ class OffsetWindow {
     return window_.full() && is_near(relative(absolute));
   }
   void sample_routine(std::int64_t absolute) {
-    const auto low_bits = static_cast<std::uint32_t>(relative(absolute));
-    sum_ += static_cast<std::int32_t>(low_bits - window_.replace_oldest(low_bits));
-    set_mean();
+    replace_oldest(static_cast<std::uint32_t>(relative(absolute)));
+  }
+  /// The same; returns how far the offset is beyond the mean of those before it, in halves of a
+  /// unit.
+  std::int64_t sample_routine_late_by(std::int64_t absolute) {
+    const std::int64_t halves = relative_halves(absolute);
+    const std::int64_t late_by = halves - mean_halves();
+    replace_oldest(static_cast<std::uint32_t>(halves >> 1));
+    return late_by;
+  }
+
+  /// Nanoseconds in halves of a unit, rounded down, and back.
+  [[nodiscard]] std::int64_t to_halves(std::int64_t nanoseconds) const {
+    return nanoseconds >> window_.half_shift();
+  }
+  [[nodiscard]] std::int64_t from_halves(std::int64_t halves) const {
+    return static_cast<std::int64_t>(static_cast<std::uint64_t>(halves) << window_.half_shift());
+  }
+
+  /// An offset less the mean, in halves of a unit.
+  [[nodiscard]] std::int64_t halves_beyond_mean(std::int64_t absolute) const {
+    return relative_halves(absolute) - mean_halves();
   }
 
   /// The mean of the offsets; wraps like the offsets themselves.
   [[nodiscard]] std::int64_t mean() const { return absolute(mean_); }
+  /// The mean plus so many halves of a unit.
+  [[nodiscard]] std::int64_t beyond_mean(std::int64_t halves) const {
+    return static_cast<std::int64_t>(
+        static_cast<std::uint64_t>(anchor_) +
+        static_cast<std::uint64_t>(from_halves(mean_halves() + halves)));
+  }
 
   /// The mean of the newest `count` offsets (of all, if there are fewer), in as many steps.
   [[nodiscard]] std::int64_t newest_mean(std::uint16_t count) const {
@@ -221,6 +251,11 @@ class OffsetWindow {
     return static_cast<std::uint64_t>(offset) - static_cast<std::uint64_t>(mean_) + span < 2 * span;
   }
 
+  void replace_oldest(std::uint32_t low_bits) {
+    sum_ += static_cast<std::int32_t>(low_bits - window_.replace_oldest(low_bits));
+    set_mean();
+  }
+
   /// Four times the sum, as the upper half of a product comes for free.
   void set_mean() {
     __extension__ using Wide = __int128;
@@ -232,6 +267,14 @@ class OffsetWindow {
   /// would cost as much as everything else together.
   static std::int64_t reciprocal_of(std::uint16_t count) {
     return (std::int64_t{1} << 62) / count + 1;
+  }
+
+  /// The middle of the unit in which the mean is, against the anchor.
+  [[nodiscard]] std::int64_t mean_halves() const { return 2 * mean_ + 1; }
+  [[nodiscard]] std::int64_t relative_halves(std::int64_t offset) const {
+    return static_cast<std::int64_t>(static_cast<std::uint64_t>(offset) -
+                                     static_cast<std::uint64_t>(anchor_)) >>
+           window_.half_shift();
   }
 
   /// An offset against the first one of the window, in units of the window.
