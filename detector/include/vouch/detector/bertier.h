@@ -21,9 +21,9 @@ namespace vouch {
 ///
 /// Modification: `var` begins at a quarter of the interval instead of zero, or the first late
 /// heartbeat would be a mistake. The margin is never below zero, nor above 2^27 units of the window
-/// (34 s, or 68 intervals if that is more): what is later is no sample.
+/// (34 s, or 136 intervals if that is more): what is later is no sample.
 ///
-/// Errors and margin are in halves of the window's unit (128 ns, for intervals up to half a
+/// Errors and margin are in halves of the window's unit (128 ns, for intervals up to a quarter of a
 /// second), so that a heartbeat shifts once from nanoseconds and once back.
 class Bertier : public OnSchedule<Bertier> {
  public:
@@ -31,7 +31,7 @@ class Bertier : public OnSchedule<Bertier> {
   explicit Bertier(const DetectorConfig& config)
       : OnSchedule(config.heartbeat_interval),
         weight_(static_cast<float>(config.deviation_weight)),
-        window_(static_cast<std::uint16_t>(config.window_size), 136 * config.heartbeat_interval) {}
+        window_(static_cast<std::uint16_t>(config.window_size), 272 * config.heartbeat_interval) {}
 
   void restart(std::int64_t offset) {
     window_.restart(offset);
