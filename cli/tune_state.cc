@@ -88,6 +88,7 @@ Json detector_json(const DetectorConfig& config) {
   }
   const DetectorConfig usual;
   if (config.agility != usual.agility) json["agility"] = config.agility;
+  if (config.memory != usual.memory) json["memory"] = config.memory;
   if (config.window_size != usual.window_size) json["window_size"] = config.window_size;
   if (config.kind == DetectorKind::kPhiAccrual || config.kind == DetectorKind::kPhiLogistic) {
     json["stddev_min_ms"] = milliseconds_in(config.stddev_min);

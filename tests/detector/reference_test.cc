@@ -221,6 +221,7 @@ class Adaptive : public ScheduleReference {
     mean_ += (offset - mean_) / count_;
   }
   [[nodiscard]] Ns offset() const override {
+    if (!config_.memory) return mean_;
     const Ns memory = std::clamp<Ns>((shared_ + 1.0L / 16) / (spread_ + 1.0L / 16), 0, 1);
     return mean_ + memory * (newest_ - mean_);
   }
@@ -422,6 +423,7 @@ DetectorConfig random_config(Rng& rng, DetectorKind kind) {
   config.quantile_per_thousand = static_cast<std::uint32_t>(rng.between(1, 1000));
   config.stddev_min = config.heartbeat_interval / rng.between(5, 50);
   config.agility = static_cast<double>(rng.between(0, 4)) / 4;
+  config.memory = rng.chance(500'000);
   return config;
 }
 

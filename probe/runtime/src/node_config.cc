@@ -153,6 +153,7 @@ void read_detector(JsonObject object, JsonProblem& problem, DetectorConfig& dete
   detector.threshold = object.real("threshold", detector.threshold);
   detector.deviation_weight = object.real("deviation_weight", detector.deviation_weight);
   detector.agility = object.real("agility", detector.agility);
+  detector.memory = object.flag("memory", detector.memory);
   detector.window_size = static_cast<std::uint32_t>(
       object.number("window_size", 1, kDetectorWindowMax, detector.window_size));
   detector.short_window_size = static_cast<std::uint32_t>(

@@ -133,6 +133,10 @@ std::vector<KnobText> knob_texts() {
        "needed and less when not. 1 is in proportion.",
        "On links whose jitter comes and goes without warning: the margin stands still. 0 "
        "is safety_margin itself, whatever the link does."});
+  texts.push_back(
+      {"detector.memory", "`adaptive`: whether a delay is expected to last as the link has taught.",
+       "True: on links whose delays last over several heartbeats, or whose path changes.",
+       "False: where delays do not last and single slow heartbeats would be taken for such."});
   texts.push_back({"detector.window_size",
                    "How many of the newest heartbeats a detector remembers.",
                    "Steadier, and slower to follow a network that has changed.",

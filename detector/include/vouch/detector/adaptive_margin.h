@@ -29,8 +29,10 @@ namespace vouch {
 /// the
 ///   regression of an offset on the one before, about the mean (the best linear forecast of a
 ///   process with a memory of one step: Box, Jenkins, "Time series analysis", 1970, chapter 5): 0
-///   is NFD-E's expected arrival, 1 that of a fixed timeout, and a short window of 2W-FD. The mean
-///   counts all offsets equally until there are 1,000, then smooths with that gain.
+///   is NFD-E's expected arrival, 1 that of a fixed timeout, and a short window of 2W-FD. A config
+///   without `memory` makes it 0, for links on which it is learned from what does not repeat:
+///   single slow heartbeats that say nothing of the next (docs/DETECTORS.md has such recordings).
+///   The mean counts all offsets equally until there are 1,000, then smooths with that gain.
 /// - Jitter: the error of that expectation, in thirty-seconds of the interval. J is the
 ///   smoothed jitter (gain 1/8), L the smoothed log2(1 + jitter) (gain 1/256): rough now, rough
 ///   usually.
@@ -56,7 +58,8 @@ class AdaptiveMargin : public OnSchedule<AdaptiveMargin> {
       : OnSchedule(config.heartbeat_interval),
         per_interval_(32.0F / static_cast<float>(config.heartbeat_interval.count())),
         least_margin_(static_cast<float>(config.safety_margin.count())),
-        agility_(static_cast<float>(config.agility)) {}
+        agility_(static_cast<float>(config.agility)),
+        has_memory_(config.memory) {}
 
   void restart(std::int64_t offset) {
     newest_ = offset;
@@ -81,7 +84,8 @@ class AdaptiveMargin : public OnSchedule<AdaptiveMargin> {
     if (count_ < kMeanOf) ++count_;
     const float gain = count_ < kMeanOf ? 1 / static_cast<float>(count_) : 1.0F / kMeanOf;
     beyond_mean_ = (1 - gain) * (step + beyond_mean_);
-    const float memory = std::clamp((shared_ + kPrior) / (spread_ + kPrior), 0.0F, 1.0F);
+    const float memory =
+        has_memory_ ? std::clamp((shared_ + kPrior) / (spread_ + kPrior), 0.0F, 1.0F) : 0.0F;
     ahead_ = std::clamp((memory - 1) * beyond_mean_, -kAheadMax, kAheadMax);
   }
 
@@ -94,7 +98,7 @@ class AdaptiveMargin : public OnSchedule<AdaptiveMargin> {
   static constexpr float kFast = 1.0F / 8;
   static constexpr float kSlow = 1.0F / 256;
   static constexpr float kPrior = 1.0F / 16;
-  static constexpr std::uint32_t kMeanOf = 1000;
+  static constexpr std::uint16_t kMeanOf = 1000;
   static constexpr float kJitterAtStart = 1.6F;  ///< A twentieth of an interval.
   static constexpr float kJitterMax = 4095.0F;   ///< 128 intervals: the margin grows 4096-fold.
   static constexpr float kAheadMax = 1e18F;      ///< 31 years: what is absurd must still convert.
@@ -127,7 +131,8 @@ class AdaptiveMargin : public OnSchedule<AdaptiveMargin> {
   float usual_ = 0;
   float variance_ = 0;
   float covariance_ = 0;
-  std::uint32_t count_ = 0;  ///< Offsets in the mean, up to kMeanOf.
+  std::uint16_t count_ = 0;  ///< Offsets in the mean, up to kMeanOf.
+  bool has_memory_;
   std::int64_t newest_ = 0;  ///< The newest offset; wraps.
 };
 

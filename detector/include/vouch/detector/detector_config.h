@@ -86,6 +86,10 @@ struct DetectorConfig {
   /// all, 1 in proportion.
   double agility = 0.75;
 
+  /// Adaptive: whether a delay is expected to last as long as the link has taught. Without, the
+  /// mean offset is expected whatever the newest heartbeat did, as NFD-E has it.
+  bool memory = true;
+
   /// Every kind but fixed and adaptive: how many of the newest samples count. In [1, 65535]. A long
   /// window is steady, a short one follows a changing network.
   std::uint32_t window_size = 100;
