@@ -235,6 +235,7 @@ DetectorConfig detector_for(DetectorKind kind, double setting, const EvaluateOpt
       options.stddev_min_ms > 0 ? milliseconds_of(options.stddev_min_ms) : interval / 20;
   config.acceptable_pause = milliseconds_of(options.acceptable_pause_ms);
   config.agility = options.agility;
+  config.memory = options.memory;
   set_knob(config, setting);
   return config;
 }
@@ -356,6 +357,9 @@ void add_options(CLI::App& command, EvaluateOptions& options) {
       .add_option("--agility", options.agility,
                   "adaptive: how strongly its margin follows jitter, 0 to 1; --compare sweeps it")
       ->capture_default_str();
+  command.add_flag("--memory,!--no-memory", options.memory,
+                   "adaptive: whether it expects a delay to last as the link has taught (default: "
+                   "yes); --compare tries both");
   command.add_option("--bootstrap", options.bootstrap, "Draws for the 95 % intervals")
       ->capture_default_str();
   command.add_option("--seed", options.seed, "Of the draws")->capture_default_str();

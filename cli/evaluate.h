@@ -25,6 +25,7 @@ struct EvaluateOptions {
   double stddev_min_ms = 0;                  ///< 0 means a twentieth of the heartbeat interval.
   double acceptable_pause_ms = 0;
   double agility = DetectorConfig{}.agility;
+  bool memory = DetectorConfig{}.memory;
   std::uint32_t bootstrap = 200;  ///< Draws for the confidence intervals.
   std::uint64_t seed = 1;
   bool json = false;

@@ -7,6 +7,7 @@
 #include <limits>
 #include <map>
 #include <nlohmann/json.hpp>
+#include <tuple>
 
 namespace vouch::cli {
 namespace {
@@ -15,6 +16,10 @@ constexpr double kInfinite = std::numeric_limits<double>::infinity();
 constexpr std::size_t kCoarseSettings = 24;
 constexpr std::size_t kFineSettings = 64;
 constexpr std::size_t kGridPoints = 60;
+
+/// The recommended detector has as many settings in all as the five of the front together.
+constexpr std::size_t kFineSettingsOfShape =
+    kFineSettings * std::size(kFrontKinds) / std::size(kShapes);
 
 /// No detection times are compared that are more than so many intervals apart.
 constexpr double kIntervalsMax = 20.0;
@@ -48,9 +53,13 @@ double rate_at(const RateCurve& curve, double detection_ms) {
   return a.rate + part * (above->rate - a.rate);
 }
 
-double front_at(const std::vector<RateCurve>& front, double detection_ms) {
+/// Straight lines are drawn within one sweep of a knob, and of several curves the least is taken:
+/// for the five of the front and for the shapes of one detector alike. Lines between the points of
+/// all shapes, as if they were one sweep, would let a further shape make a detector worse: its poor
+/// points stand between two good ones of another.
+double least_at(const std::vector<RateCurve>& curves, double detection_ms) {
   double best = kInfinite;
-  for (const RateCurve& curve : front)
+  for (const RateCurve& curve : curves)
     best = std::min(best, rate_at(curve, detection_ms));
   return best;
 }
@@ -68,7 +77,7 @@ std::vector<double> grid_of(const std::vector<RateCurve>& front, double interval
   double low = -1;
   double high = -1;
   for (const double time : times) {
-    const double rate = front_at(front, time);
+    const double rate = least_at(front, time);
     if (low < 0 && rate * interval_ms < 10.0) low = time;  // One in 100, with a rate per second.
     if (high < 0 && rate <= fewest) high = time;
   }
@@ -84,44 +93,47 @@ std::vector<double> grid_of(const std::vector<RateCurve>& front, double interval
 
 /// The geometric mean of the recommended detector's mistakes over the front's. Half a mistake is
 /// added to both, so that none against none is one.
-double ratio_of(const RateCurve& recommended, const std::vector<RateCurve>& front,
+double ratio_of(const std::vector<RateCurve>& recommended, const std::vector<RateCurve>& front,
                 const std::vector<double>& grid, double half_mistake, double interval_ms) {
   double sum = 0;
   std::size_t count = 0;
   for (const double time : grid) {
-    const double best = front_at(front, time);
+    const double best = least_at(front, time);
     if (!std::isfinite(best)) continue;
     // Where it cannot be so quick it counts as suspecting at every heartbeat.
-    const double rate = std::min(rate_at(recommended, time), 1000.0 / interval_ms);
+    const double rate = std::min(least_at(recommended, time), 1000.0 / interval_ms);
     sum += std::log((rate + half_mistake) / (best + half_mistake));
     ++count;
   }
   return count == 0 ? 1.0 : std::exp(sum / static_cast<double>(count));
 }
 
-/// The curves of the recommended detector and of the front, from sums over blocks.
+Shape shape_of(const DetectorConfig& config) {
+  return {config.agility, config.memory};
+}
+
+/// The curves of the recommended detector's shapes and of the front, from sums over blocks.
 struct Standing {
-  RateCurve recommended;
+  std::vector<RateCurve> recommended;
   std::vector<RateCurve> front;
 };
 
 template <typename SumOf>
 Standing standing_of(const LinkResult& link, SumOf sum_of) {
   Standing standing;
-  std::map<DetectorKind, RateCurve> curves;
+  std::map<std::tuple<DetectorKind, double, bool>, RateCurve> curves;
   for (const SettingResult& setting : link.settings) {
     const DetectorKind kind = setting.config.kind;
     if (!is_in_front(kind) && kind != kRecommendedDetector) continue;
     const QosBlock sum = sum_of(setting.replay.blocks());
-    curves[kind].push_back({detection_ms_of(sum), mistake_rate_of(sum)});
+    const Shape shape = shape_of(setting.config);
+    curves[{kind, shape.agility, shape.memory}].push_back(
+        {detection_ms_of(sum), mistake_rate_of(sum)});
   }
-  for (auto& [kind, curve] : curves) {
+  for (auto& [key, curve] : curves) {
     tidy_curve(curve);
-    if (kind == kRecommendedDetector) {
-      standing.recommended = std::move(curve);
-    } else {
-      standing.front.push_back(std::move(curve));
-    }
+    const bool is_own = std::get<DetectorKind>(key) == kRecommendedDetector;
+    (is_own ? standing.recommended : standing.front).push_back(std::move(curve));
   }
   return standing;
 }
@@ -142,8 +154,8 @@ Verdict verdict_of(const LinkResult& link, const Resamples& resamples, double in
   verdict.low_ms = grid.front();
   verdict.high_ms = grid.back();
   for (const double time : grid) {
-    const double best = front_at(standing.front, time);
-    if (rate_at(standing.recommended, time) <= best) verdict.share += 1.0 / kGridPoints;
+    const double best = least_at(standing.front, time);
+    if (least_at(standing.recommended, time) <= best) verdict.share += 1.0 / kGridPoints;
   }
   verdict.ratio = ratio_of(standing.recommended, standing.front, grid, half_mistake, interval_ms);
   std::vector<double> ratios;
@@ -218,10 +230,11 @@ double cross_ratio_of(const std::vector<HalvedPoint>& points, DetectorKind kind,
 /// The detector with each of its settings but the knob: more than one for the recommended.
 std::vector<EvaluateOptions> shapes_of(DetectorKind kind, const EvaluateOptions& options) {
   std::vector<EvaluateOptions> shapes;
-  for (const double agility : kAgilities) {
+  for (const Shape& shape : kShapes) {
     shapes.push_back(options);
     if (kind != kRecommendedDetector) break;
-    shapes.back().agility = agility;
+    shapes.back().agility = shape.agility;
+    shapes.back().memory = shape.memory;
   }
   return shapes;
 }
@@ -234,7 +247,8 @@ std::vector<DetectorConfig> finer(const LinkResult& coarse, const EvaluateOption
   const auto add = [&](DetectorKind kind, const EvaluateOptions& shape) {
     std::vector<std::pair<double, double>> known;  // Setting and detection time.
     for (const SettingResult& setting : coarse.settings) {
-      if (setting.config.kind != kind || setting.config.agility != shape.agility) continue;
+      if (setting.config.kind != kind) continue;
+      if (shape_of(setting.config) != Shape{shape.agility, shape.memory}) continue;
       known.emplace_back(knob_setting(setting.config),
                          detection_ms_of(sum_of_all(setting.replay.blocks())));
     }
@@ -247,8 +261,9 @@ std::vector<DetectorConfig> finer(const LinkResult& coarse, const EvaluateOption
     // One more on both sides: curves between coarse settings are only guessed.
     const double low = known[first > 0 ? first - 1 : 0].first;
     const double high = known[std::min(last + 1, known.size() - 1)].first;
-    for (std::size_t i = 0; i < kFineSettings; ++i) {
-      const double x = static_cast<double>(i) / (kFineSettings - 1);
+    const std::size_t count = kind == kRecommendedDetector ? kFineSettingsOfShape : kFineSettings;
+    for (std::size_t i = 0; i < count; ++i) {
+      const double x = static_cast<double>(i) / static_cast<double>(count - 1);
       configs.push_back(
           detector_for(kind, low + (high - low) * x * x, shape, coarse.heartbeat_interval));
     }
@@ -270,6 +285,7 @@ std::vector<Curve> curves_of(const LinkResult& link, const Resamples& resamples)
     CurvePoint point;
     point.setting = knob_setting(setting.config);
     point.agility = setting.config.agility;
+    point.memory = setting.config.memory;
     point.silence_ms = sum.cuts > 0 ? sum.silence / static_cast<double>(sum.cuts) / 1e6 : 0;
     point.detection_ms = detection_ms_of(sum);
     point.mistake_rate = mistake_rate_of(sum);
@@ -286,12 +302,16 @@ std::vector<Curve> curves_of(const LinkResult& link, const Resamples& resamples)
   return curves;
 }
 
-/// The same from points that stand already in order of detection time.
-RateCurve rates_of(const Curve& curve) {
-  RateCurve rates;
+/// One curve per shape of a detector.
+std::vector<RateCurve> rates_of(const Curve& curve) {
+  std::map<std::pair<double, bool>, RateCurve> shapes;
   for (const CurvePoint& point : curve.points)
-    rates.push_back({point.detection_ms, point.mistake_rate});
-  tidy_curve(rates);
+    shapes[{point.agility, point.memory}].push_back({point.detection_ms, point.mistake_rate});
+  std::vector<RateCurve> rates;
+  for (auto& [shape, points] : shapes) {
+    tidy_curve(points);
+    rates.push_back(std::move(points));
+  }
   return rates;
 }
 
@@ -299,7 +319,7 @@ RateCurve rates_of(const Curve& curve) {
 void set_ratios(const std::vector<HalvedPoint>& halves, LinkComparison& link) {
   std::vector<RateCurve> front;
   for (const Curve& curve : link.curves) {
-    if (is_in_front(curve.kind)) front.push_back(rates_of(curve));
+    if (is_in_front(curve.kind)) front.push_back(rates_of(curve).front());
   }
   const std::vector<double> grid = grid_of(front, link.interval_ms);
   for (Curve& curve : link.curves) {
@@ -469,8 +489,9 @@ void print_summary(const std::vector<LinkComparison>& links, const EvaluateOptio
       << "Where the settings of both, and the detector of the front, are chosen on one half of the "
          "recording and counted on the other: on "
       << crossing << " of " << links.size() << ".\n"
-      << name << " is swept over " << std::size(kAgilities)
-      << " agilities, so that it has as many settings as the front's detectors together.\n"
+      << name << " is swept in " << std::size(kShapes)
+      << " shapes (agility, and with memory or without) of " << kFineSettingsOfShape
+      << " settings: no more than the front's detectors have together.\n"
       << "T_D: from where the front makes a mistake at fewer than one heartbeat of 100 to where it "
          "makes its fewest. Ratio: geometric mean over "
       << kGridPoints << " detection times, half a mistake added to both.\n95 %: block bootstrap, "
@@ -497,7 +518,10 @@ void print_json(const std::vector<LinkComparison>& links, const std::vector<std:
       Json points = Json::array();
       for (const CurvePoint& point : curve.points) {
         points.push_back({point.setting, point.detection_ms, point.mistake_rate});
-        if (curve.kind == kRecommendedDetector) points.back().push_back(point.agility);
+        if (curve.kind == kRecommendedDetector) {
+          points.back().push_back(point.agility);
+          points.back().push_back(point.memory);
+        }
       }
       json["curves"][to_string(curve.kind)] = std::move(points);
       json["ratios"][to_string(curve.kind)] = curve.ratio;
@@ -512,30 +536,6 @@ void print_json(const std::vector<LinkComparison>& links, const std::vector<std:
               {"seed", options.seed}}
              .dump(2)
       << '\n';
-}
-
-std::string csv_of(const std::vector<LinkComparison>& links) {
-  std::string text =
-      "link,detector,knob,setting,silence_ms_mean,detection_time_ms_mean,mistakes,"
-      "mistake_rate_per_s,mistake_rate_per_s_ci95_low,mistake_rate_per_s_ci95_high,"
-      "query_accuracy,agility\n";
-  for (const LinkComparison& link : links) {
-    for (const Curve& curve : link.curves) {
-      for (const CurvePoint& point : curve.points) {
-        text += link.name + "," + to_string(curve.kind) + "," + knob_of(curve.kind).field;
-        for (const double value :
-             {point.setting, point.silence_ms, point.detection_ms,
-              static_cast<double>(point.mistakes), point.mistake_rate, point.mistake_rate_ci.low,
-              point.mistake_rate_ci.high, point.query_accuracy}) {
-          text += "," + short_text(value, 9);
-        }
-        text += ",";
-        if (curve.kind == kRecommendedDetector) text += short_text(point.agility, 3);
-        text += "\n";
-      }
-    }
-  }
-  return text;
 }
 
 Status write_file(const std::string& path, const std::string& text) {
@@ -557,7 +557,7 @@ bool is_in_front(DetectorKind kind) {
 }
 
 double Curve::rate_at(double detection_ms) const {
-  return cli::rate_at(rates_of(*this), detection_ms);
+  return least_at(rates_of(*this), detection_ms);
 }
 
 Outcome compare(const EvaluateOptions& options, std::ostream& out) {

@@ -11,7 +11,8 @@ namespace vouch::cli {
 /// One setting of one detector on one link.
 struct CurvePoint {
   double setting = 0;
-  double agility = 0;  ///< Of the adaptive detector.
+  double agility = 0;  ///< This and the next of the adaptive detector.
+  bool memory = true;
   double silence_ms = 0;
   double detection_ms = 0;
   double mistake_rate = 0;  ///< Per second.
@@ -28,7 +29,7 @@ struct Curve {
   std::vector<CurvePoint> points;  ///< By rising detection time.
 
   /// The fewest mistakes per second at a mean detection time of at most `detection_ms`, by straight
-  /// lines between the settings; infinite where it cannot be so quick.
+  /// lines between the settings of one shape; infinite where it cannot be so quick.
   [[nodiscard]] double rate_at(double detection_ms) const;
 };
 
@@ -69,12 +70,20 @@ inline constexpr DetectorKind kFrontKinds[] = {DetectorKind::kFixedTimeout, Dete
                                                DetectorKind::kTwoWindow};
 [[nodiscard]] bool is_in_front(DetectorKind kind);
 
-/// What the recommended detector is swept over besides its margin: with it, it gets as many
-/// settings as the five of the front together.
-inline constexpr double kAgilities[] = {0.0, 0.25, 0.5, 0.75, 1.0};
+/// What the recommended detector is swept over besides its margin.
+struct Shape {
+  double agility;
+  bool memory;
+  bool operator==(const Shape&) const = default;
+};
+inline constexpr Shape kShapes[] = {{0.0, true}, {0.25, true}, {0.5, true}, {0.75, true},
+                                    {1.0, true}, {0.0, false}, {0.5, false}};
 
 /// `vouch evaluate --compare`: prints a table per link and the summary over all.
 [[nodiscard]] Outcome compare(const EvaluateOptions& options, std::ostream& out);
+
+/// The curves of every link as a table.
+[[nodiscard]] std::string csv_of(const std::vector<LinkComparison>& links);
 
 /// The curves of every link as one picture, SVG; as a page if `path` ends in .html.
 [[nodiscard]] std::string picture_of(const std::vector<LinkComparison>& links,

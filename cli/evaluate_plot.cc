@@ -169,6 +169,34 @@ std::string legend(double width) {
 
 }  // namespace
 
+std::string csv_of(const std::vector<LinkComparison>& links) {
+  std::string text =
+      "link,detector,knob,setting,silence_ms_mean,detection_time_ms_mean,mistakes,"
+      "mistake_rate_per_s,mistake_rate_per_s_ci95_low,mistake_rate_per_s_ci95_high,"
+      "query_accuracy,agility,memory\n";
+  for (const LinkComparison& link : links) {
+    for (const Curve& curve : link.curves) {
+      for (const CurvePoint& point : curve.points) {
+        text += link.name + "," + to_string(curve.kind) + "," + knob_of(curve.kind).field;
+        for (const double value :
+             {point.setting, point.silence_ms, point.detection_ms,
+              static_cast<double>(point.mistakes), point.mistake_rate, point.mistake_rate_ci.low,
+              point.mistake_rate_ci.high, point.query_accuracy}) {
+          text += "," + short_text(value, 9);
+        }
+        text += ",";
+        if (curve.kind == kRecommendedDetector) {
+          text += short_text(point.agility, 3) + (point.memory ? ",1" : ",0");
+        } else {
+          text += ",";
+        }
+        text += "\n";
+      }
+    }
+  }
+  return text;
+}
+
 std::string picture_of(const std::vector<LinkComparison>& links, const std::string& path) {
   // No wider than the links need: one alone makes a picture of one panel.
   const std::size_t columns = std::clamp<std::size_t>(links.size(), 1, kPanelColumns);

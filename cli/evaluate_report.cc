@@ -81,7 +81,10 @@ Json setting_json(const SettingResult& setting, const Resamples& resamples) {
   if (config.kind != DetectorKind::kFixedTimeout && config.kind != DetectorKind::kAdaptiveMargin) {
     json["window_size"] = config.window_size;
   }
-  if (config.kind == DetectorKind::kAdaptiveMargin) json["agility"] = config.agility;
+  if (config.kind == DetectorKind::kAdaptiveMargin) {
+    json["agility"] = config.agility;
+    json["memory"] = config.memory;
+  }
   if (config.kind == DetectorKind::kPhiAccrual || config.kind == DetectorKind::kPhiLogistic) {
     json["stddev_ms_min"] = milliseconds_of(config.stddev_min);
   }
