@@ -56,6 +56,7 @@ step_dev() {
   configure dev
   build dev
   ctest --preset dev -LE package
+  name_skipped build/dev
 }
 
 # What a user builds. A test that says the same whatever the build is left to the sanitizers.
