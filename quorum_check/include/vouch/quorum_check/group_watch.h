@@ -115,7 +115,8 @@ class GroupWatch {
   void handle_relayed_abdication(Core& core, Slot via, Slot from, const GroupRecord& record);
   /// A promise for what this node sent at `promised_at`, which `via` carried.
   void handle_relayed_promise(const Core& core, Slot promiser, Slot via, Instant promised_at);
-  void note_candidacy(Slot from, const Candidacy& candidacy) { views_[from].candidacy = candidacy; }
+  /// What the sender of `reply` says of itself, where answers carry that (ClaimMode::kDigest).
+  void note_candidacy(Slot from, const ConfirmReply& reply, const Candidacy& candidacy);
   /// The process that was `from` is gone: restarted (its new life spoke) or known dead.
   void handle_process_end(Core& core, Slot from);
 
