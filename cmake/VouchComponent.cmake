@@ -50,7 +50,7 @@ function(vouch_component name)
     target_sources(${target} PRIVATE ${arg_SOURCES})
     target_include_directories(${target} PRIVATE ${base}/src)
     target_compile_options(${target} PRIVATE ${VOUCH_COPY_OPTIONS} ${VOUCH_INLINE_OPTIONS})
-    if(VOUCH_SANITIZE AND arg_BASE MATCHES "^(probe/runtime|quorum_check/record|sim/(report|scenario))$")
+    if(VOUCH_SANITIZE AND arg_BASE MATCHES "^(probe/runtime|quorum_check/record|sim/(report|scenario)|election/(client|dynamodb|etcd|http|runner|sqlite|stores|zookeeper))$")
       target_compile_options(${target} PRIVATE ${VOUCH_RUN_ONCE_OPTIONS})
     endif()
     vouch_warnings(${target})
@@ -190,7 +190,7 @@ function(vouch_warnings target)
     -Wnon-virtual-dtor -Woverloaded-virtual -Wcast-align -Wdouble-promotion -Wimplicit-fallthrough
     -Wswitch -Wundef -Wformat=2
     $<$<CXX_COMPILER_ID:GNU>:-Wduplicated-cond -Wlogical-op -Wno-missing-field-initializers>
-    $<$<CXX_COMPILER_ID:Clang>:-Wno-missing-field-initializers>)
+    $<$<CXX_COMPILER_ID:Clang>:-Wreserved-identifier -Wno-missing-field-initializers>)
   if(VOUCH_WERROR)
     target_compile_options(${target} PRIVATE -Werror)
   endif()

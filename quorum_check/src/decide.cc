@@ -16,7 +16,7 @@ struct AnswerView {
 AnswerView view_of(const DecisionInput& in, Slot slot) {
   const ConfirmAnswer& answer = in.answers[slot];
   if (answer.attempt == 0) return {};
-  return {.fresh = in.now - answer.asked_at <= in.window,
+  return {.fresh = in.now <= saturating_add(answer.asked_at, in.window),
           .consents = answer.answer == Answer::kConsent && in.now <= answer.consent_until};
 }
 
@@ -136,7 +136,7 @@ DecisionOutput decide(const DecisionInput& input) {
     out.verdict = Verdict::kSuppress;
   } else if (!input.voters.is_quorum(out.answered)) {
     // Before the first answers can be here, silence says nothing yet.
-    const bool is_too_soon = input.now - input.round.started < input.hold;
+    const bool is_too_soon = input.now < saturating_add(input.round.started, input.hold);
     out.verdict = is_too_soon ? Verdict::kWait : Verdict::kIsolatedSelf;
   } else if (out.best == kNoSlot) {
     out.verdict = Verdict::kNoElectableCandidate;

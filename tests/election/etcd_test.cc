@@ -68,8 +68,9 @@ class Standing final : public CandidateListener {
     return std::nullopt;
   }
   [[nodiscard]] bool leads() const { return candidate_->current().has_value(); }
+  /// Leads and has said so.
   [[nodiscard]] bool comes_to_lead() const {
-    return wait_until([&] { return leads(); });
+    return wait_until([&] { return leads() && last(EventKind::kElected).has_value(); });
   }
   [[nodiscard]] FencingToken token() const {
     return candidate_->current().value_or(Leadership{}).token;

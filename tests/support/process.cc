@@ -18,6 +18,7 @@
 #include <cstring>
 #include <fstream>
 #include <sstream>
+#include <string_view>
 #include <system_error>
 #include <thread>
 
@@ -138,7 +139,20 @@ Process::Process(const std::vector<std::string>& words, const Options& options) 
     // To its own number: that makes it survive the exec.
     posix_spawn_file_actions_adddup2(&actions, *options.inherited, *options.inherited);
   }
-  const int error = posix_spawn(&pid_, arguments[0], &actions, nullptr, arguments.data(), environ);
+  // The last word on an option counts.
+  std::vector<char*> variables;
+  std::string sanitizer = "ASAN_OPTIONS=";
+  for (char** variable = environ; *variable != nullptr; ++variable) {
+    if (std::string_view(*variable).starts_with(sanitizer))
+      sanitizer = *variable;
+    else
+      variables.push_back(*variable);
+  }
+  if (!options.looks_for_leaks) sanitizer += ":detect_leaks=0";
+  variables.push_back(sanitizer.data());
+  variables.push_back(nullptr);
+  const int error =
+      posix_spawn(&pid_, arguments[0], &actions, nullptr, arguments.data(), variables.data());
   posix_spawn_file_actions_destroy(&actions);
   if (error != 0) fail("cannot start " + words.front(), error);
 }
@@ -169,7 +183,8 @@ std::optional<int> Process::wait_for_exit() {
 
 Ran run_program(const std::vector<std::string>& words) {
   const TemporaryFolder folder;
-  const Process::Options options{.out = folder.path() / "out", .err = folder.path() / "err"};
+  const Process::Options options{
+      .out = folder.path() / "out", .err = folder.path() / "err", .looks_for_leaks = false};
   Process process(words, options);
   const std::optional<int> exit_code = process.wait_for_exit();
   return {exit_code.value_or(-1), text_of(options.out), text_of(options.err)};

@@ -19,8 +19,9 @@ std::string reason_text(const Tell& tell, const LeadershipInput& in, const Leade
       return "it knows of term " + std::to_string(in.newer_term.value()) +
              ": somebody else may lead there";
     case StandDownReason::kNoProgress:
-      return "its work has not moved for " + span_text(in.now - in.work.stuck_since()) +
-             ", the limit is " + span_text(in.work.progress_timeout) +
+      return "its work has not moved for " +
+             span_text(saturating_difference(in.now, in.work.stuck_since())) + ", the limit is " +
+             span_text(in.work.progress_timeout) +
              ": it is of no use although its heartbeats go on";
     case StandDownReason::kDraining:
       return "its host wants no leadership here (drained), and " + tell.name(out.successor) +
@@ -238,13 +239,14 @@ std::string Tell::lasting(Instant until) const {
   if (until == kNever) return "without an end";
   if (until == kLongAgo) return "no longer";
   if (until <= now_) return "until " + relative(until);
-  return "for another " + span_text(until - now_);
+  return "for another " + span_text(saturating_difference(until, now_));
 }
 
 std::string Tell::relative(Instant at) const {
   if (at == kNever || at == kLongAgo) return "never";
   if (at == now_) return "just now";
-  return at <= now_ ? span_text(now_ - at) + " ago" : "in " + span_text(at - now_);
+  return at <= now_ ? span_text(saturating_difference(now_, at)) + " ago"
+                    : "in " + span_text(saturating_difference(at, now_));
 }
 
 std::string Tell::headline(const std::string& sentence) const {

@@ -90,9 +90,10 @@ std::string rule_text(const Told& told) {
 std::string suspicion_text(const Told& told) {
   const DecisionInput& in = told.in;
   const std::string term = " of term " + std::to_string(in.round.term.value());
-  const std::string since = in.now == in.round.started
-                                ? "; asks for the first time"
-                                : "; asking for " + span_text(in.now - in.round.started);
+  const std::string since =
+      in.now == in.round.started
+          ? "; asks for the first time"
+          : "; asking for " + span_text(saturating_difference(in.now, in.round.started));
   if (!told.has_subject()) return "nobody: it knows no leader" + term + since;
   const PeerFacts& subject = told.tell.peer(in.round.subject);
   std::string text = told.subject() + ", the leader" + term + ": ";
@@ -101,9 +102,10 @@ std::string suspicion_text(const Told& told) {
   } else if (subject.incarnation == Incarnation{}) {
     text += "never heard";
   } else if (subject.suspect_at <= in.now && subject.suspect_at != kLongAgo) {
-    text += subject.suspect_at == in.now
-                ? "silent, overdue as of now"
-                : "silent, overdue for " + span_text(in.now - subject.suspect_at);
+    text +=
+        subject.suspect_at == in.now
+            ? "silent, overdue as of now"
+            : "silent, overdue for " + span_text(saturating_difference(in.now, subject.suspect_at));
   } else {
     text += "something told of trouble with it (a refused probe or connection)";
   }
@@ -283,7 +285,8 @@ SlotSet heard_since(const Told& told, SlotSet holders) {
   const Instant silent_since = told.tell.peer(told.in.round.subject).suspect_at;
   SlotSet heard;
   holders.for_each([&](Slot slot) {
-    if (told.in.answers[slot].evidence_until - told.in.window > silent_since) heard.insert(slot);
+    if (saturating_add(told.in.answers[slot].evidence_until, -told.in.window) > silent_since)
+      heard.insert(slot);
   });
   return heard;
 }

@@ -37,6 +37,15 @@ inline constexpr Instant kLongAgo = Instant::min();
   return at + by;
 }
 
+/// `to - from`, staying within what a Duration can hold.
+[[nodiscard]] constexpr Duration saturating_difference(Instant to, Instant from) {
+  const Duration since = to.time_since_epoch();
+  const Duration before = from.time_since_epoch();
+  if (before < Duration::zero() && since > Duration::max() + before) return Duration::max();
+  if (before > Duration::zero() && since < Duration::min() + before) return Duration::min();
+  return since - before;
+}
+
 /// `until - now`, at least zero; zero for kLongAgo, Duration::max() for kNever.
 [[nodiscard]] constexpr Duration remaining(Instant until, Instant now) {
   if (until <= now) return Duration::zero();
