@@ -204,8 +204,15 @@ void GroupFleet::run_due(Core& core) {
       active.in_flight = false;
       --in_flight_;
     }
-    conclude(core, number, false);
+    conclude(core, number, !yields && may_begin(core, active));
   }
+}
+
+/// Whether an active group may begin a round by itself. It stands in no list, and what keeps it
+/// active may last: for what this node lost lately, many leases. Who has consented to another
+/// candidate waits for that one.
+bool GroupFleet::may_begin(const Core& core, const Active& active) const {
+  return in_flight_ < limits_.rounds_max && core.packets_left > 0 && !active.watch.awaits(core.now);
 }
 
 /// Every active group with that member looks again.

@@ -82,6 +82,10 @@ class GroupWatch {
   [[nodiscard]] bool wants_round(const Core& core) const {
     return !leads_ && !is_in_flight() && core.now >= grace_until_ && !leader_is_fine(core);
   }
+  /// It has consented to another candidate, whose consent still runs.
+  [[nodiscard]] bool awaits(Instant now) const {
+    return now < hold_.until && hold_.candidate != self_;
+  }
   /// The round waits for others, and has had its time: the next group's turn.
   [[nodiscard]] bool may_yield(const Core& core) const;
   void yield(Core& core) { end_round(core); }
