@@ -142,8 +142,14 @@ void GroupFleet::conclude(Core& core, std::uint32_t number, bool may_start) {
   }
   // What cannot be known beforehand is looked at once per interval: when a heartbeat takes over
   // what a vote promised, for one.
-  const Instant look_again = core.now + core.config.heartbeat_interval;
-  const Instant due = watch.wants_round(core) ? look_again : watch.next_timeout(core);
+  const Duration interval = core.config.heartbeat_interval;
+  const Instant look_again = core.now + interval;
+  Instant due = look_again;
+  if (!watch.wants_round(core)) {
+    due = watch.next_timeout(core);
+  } else if (may_begin(core, active)) {
+    due = core.now + interval / 8;  // Not at once: a round that has just yielded lets others begin.
+  }
   heap_set(number, std::min(due, look_again));
 }
 

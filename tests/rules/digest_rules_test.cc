@@ -111,7 +111,7 @@ TEST(DigestRules, L2_WhoHasLostALeadershipLatelyAsksAllTheSame) {
   config.group_limits.claims = ClaimMode::kDigest;
   const auto protocol = sim::make_policy("vouch", {.replicas = 5, .vouch = config});
   ASSERT_TRUE(protocol) << protocol.error().message;
-  for (std::uint64_t seed = 1; seed <= 40; ++seed) {
+  for (std::uint64_t seed = 1; seed <= 60; ++seed) {
     sim::TransitionOptions options;
     options.run = {.seed = seed,
                    .consent_limit = sim::consent_limit(config),
