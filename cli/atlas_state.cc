@@ -1,7 +1,9 @@
+#include <algorithm>
 #include <concepts>
 #include <nlohmann/json.hpp>
-#include <stdexcept>
+#include <string>
 #include <type_traits>
+#include <vector>
 
 #include "atlas.h"
 #include "state_file.h"
@@ -11,7 +13,8 @@ namespace {
 
 using nlohmann::ordered_json;
 
-constexpr StateKind kAtlasState = {"vouch_atlas_state", 2, "atlas", "outcomes"};
+constexpr StateKind kAtlasState = {"vouch_atlas_state", 3, "atlas", "outcomes"};
+constexpr const char* kFlag = "true or false";
 
 ordered_json json_of(const AtlasSettings& settings) {
   return {{"replicas", settings.replicas},
@@ -25,21 +28,15 @@ ordered_json json_of(const AtlasSettings& settings) {
 
 AtlasSettings settings_of(const ordered_json& json) {
   AtlasSettings settings;
-  json.at("replicas").get_to(settings.replicas);
-  json.at("policies").get_to(settings.policies);
-  json.at("every").get_to(settings.every);
-  json.at("sample").get_to(settings.sample);
-  json.at("transitions").get_to(settings.transitions);
-  json.at("seed").get_to(settings.seed);
-  settings.digests = json.value("digests", false);
+  settings.replicas = state_number<std::size_t>(json, "replicas", 3);
+  settings.policies =
+      state_field<std::vector<std::string>>(json, "policies", "a list of names of policies");
+  settings.every = state_number<std::uint64_t>(json, "every", 1);
+  settings.sample = state_number<std::uint64_t>(json, "sample", 0);
+  settings.transitions = state_number<std::uint64_t>(json, "transitions", 0);
+  settings.seed = state_number<std::uint64_t>(json, "seed", 0);
+  settings.digests = state_field<bool>(json, "digests", kFlag);
   return settings;
-}
-
-template <typename Enum>
-Enum enumerator(const ordered_json& json, unsigned count) {
-  const auto value = json.get<unsigned>();
-  if (value >= count) throw std::invalid_argument("an enumerator is out of range");
-  return static_cast<Enum>(value);
 }
 
 /// Calls `visit(name, number)` for every counter of a summary: written and read by the same list.
@@ -87,36 +84,73 @@ ordered_json json_of(const sim::AtlasSummary& summary) {
   json["recovery_ms"] = summary.recovery_ms;
   json["failures"] = ordered_json::array();
   for (const sim::GraphOutcome& failure : summary.failures) {
-    json["failures"].push_back({failure.graph.graph, failure.graph.weight,
-                                static_cast<int>(failure.situation), failure.is_deposed,
-                                failure.is_stuck, failure.is_churning, failure.is_noisy,
-                                failure.is_disturbed, failure.is_split, failure.safety_violations,
-                                failure.recovery.count(), failure.is_late, failure.split_votes});
+    json["failures"].push_back({{"graph", failure.graph.graph},
+                                {"weight", failure.graph.weight},
+                                {"situation", static_cast<unsigned>(failure.situation)},
+                                {"deposed", failure.is_deposed},
+                                {"stuck", failure.is_stuck},
+                                {"churning", failure.is_churning},
+                                {"late", failure.is_late},
+                                {"noisy", failure.is_noisy},
+                                {"disturbed", failure.is_disturbed},
+                                {"split", failure.is_split},
+                                {"unsafe", failure.safety_violations},
+                                {"split_votes", failure.split_votes},
+                                {"recovery_ns", failure.recovery.count()}});
   }
   return json;
 }
 
-void read(const ordered_json& json, sim::AtlasSummary& summary) {
-  for_each_counter(summary,
-                   [&](const char* name, std::uint64_t& value) { json.at(name).get_to(value); });
-  json.at("recovery_ms").get_to(summary.recovery_ms);
-  for (const ordered_json& row : json.at("failures")) {
-    sim::GraphOutcome failure;
-    row.at(0).get_to(failure.graph.graph);
-    row.at(1).get_to(failure.graph.weight);
-    failure.situation = enumerator<sim::Situation>(row.at(2), 3);
-    row.at(3).get_to(failure.is_deposed);
-    row.at(4).get_to(failure.is_stuck);
-    row.at(5).get_to(failure.is_churning);
-    row.at(6).get_to(failure.is_noisy);
-    row.at(7).get_to(failure.is_disturbed);
-    row.at(8).get_to(failure.is_split);
-    row.at(9).get_to(failure.safety_violations);
-    failure.recovery = Duration(row.at(10).get<std::int64_t>());
-    row.at(11).get_to(failure.is_late);
-    row.at(12).get_to(failure.split_votes);
-    summary.failures.push_back(failure);
+void read(const ordered_json& json, sim::GraphOutcome& failure) {
+  failure.graph.graph = state_number<sim::Graph>(json, "graph", 0);
+  failure.graph.weight = state_number<std::uint32_t>(json, "weight", 1);
+  failure.situation = static_cast<sim::Situation>(state_number<unsigned>(json, "situation", 0, 2));
+  failure.is_deposed = state_field<bool>(json, "deposed", kFlag);
+  failure.is_stuck = state_field<bool>(json, "stuck", kFlag);
+  failure.is_churning = state_field<bool>(json, "churning", kFlag);
+  failure.is_late = state_field<bool>(json, "late", kFlag);
+  failure.is_noisy = state_field<bool>(json, "noisy", kFlag);
+  failure.is_disturbed = state_field<bool>(json, "disturbed", kFlag);
+  failure.is_split = state_field<bool>(json, "split", kFlag);
+  failure.safety_violations = state_number<std::uint64_t>(json, "unsafe", 0);
+  failure.split_votes = state_number<std::uint32_t>(json, "split_votes", 0);
+  failure.recovery = Duration(state_number<std::int64_t>(json, "recovery_ns", 0));
+}
+
+void read(const ordered_json& json, sim::TransitionSummary::Failure& failure) {
+  failure.seed = state_number<std::uint64_t>(json, "seed", 0);
+  failure.transitions = state_number<std::uint64_t>(json, "transitions", 0);
+  failure.rule =
+      static_cast<sim::Rule>(state_number<unsigned>(json, "rule", 0, sim::kRuleCount - 1));
+  failure.at_ms = state_number<std::int64_t>(json, "at_ms", 0);
+  failure.text = state_field<std::string>(json, "text", "a text");
+}
+
+void read(const ordered_json& json, sim::AtlasSummary& summary);
+void read(const ordered_json& json, sim::TransitionSummary& summary);
+
+/// The elements of the list `name`, each at its place: what is wrong with one names it.
+template <typename T>
+std::vector<T> read_list(const ordered_json& json, const char* name) {
+  std::vector<T> list;
+  for (const ordered_json& entry : state_field<std::vector<ordered_json>>(json, name, "a list")) {
+    const std::string place = std::string(name) + "[" + std::to_string(list.size()) + "].";
+    within_state(place, [&] { read(entry, list.emplace_back()); });
   }
+  return list;
+}
+
+template <typename Summary>
+void read_counters(const ordered_json& json, Summary& summary) {
+  for_each_counter(summary, [&](const char* name, std::uint64_t& value) {
+    value = state_number<std::uint64_t>(json, name, 0);
+  });
+}
+
+void read(const ordered_json& json, sim::AtlasSummary& summary) {
+  read_counters(json, summary);
+  summary.recovery_ms = state_numbers(json, "recovery_ms");
+  summary.failures = read_list<sim::GraphOutcome>(json, "failures");
 }
 
 ordered_json json_of(const sim::TransitionSummary& summary) {
@@ -124,35 +158,35 @@ ordered_json json_of(const sim::TransitionSummary& summary) {
   json["by_rule"] = summary.by_rule;
   json["failures"] = ordered_json::array();
   for (const auto& failure : summary.failures) {
-    json["failures"].push_back({failure.seed, failure.transitions, static_cast<int>(failure.rule),
-                                failure.at_ms, failure.text});
+    json["failures"].push_back({{"seed", failure.seed},
+                                {"transitions", failure.transitions},
+                                {"rule", static_cast<unsigned>(failure.rule)},
+                                {"at_ms", failure.at_ms},
+                                {"text", failure.text}});
   }
   return json;
 }
 
 void read(const ordered_json& json, sim::TransitionSummary& summary) {
-  for_each_counter(summary,
-                   [&](const char* name, std::uint64_t& value) { json.at(name).get_to(value); });
-  json.at("by_rule").get_to(summary.by_rule);
-  for (const ordered_json& row : json.at("failures")) {
-    sim::TransitionSummary::Failure failure;
-    row.at(0).get_to(failure.seed);
-    row.at(1).get_to(failure.transitions);
-    failure.rule = enumerator<sim::Rule>(row.at(2), sim::kRuleCount);
-    row.at(3).get_to(failure.at_ms);
-    row.at(4).get_to(failure.text);
-    summary.failures.push_back(failure);
+  read_counters(json, summary);
+  const std::vector<std::uint64_t> by_rule = state_numbers(json, "by_rule");
+  if (by_rule.size() != summary.by_rule.size()) {
+    bad_state_field("by_rule", "a list of " + std::to_string(summary.by_rule.size()) + " numbers",
+                    &json.at("by_rule"));
   }
+  std::copy(by_rule.begin(), by_rule.end(), summary.by_rule.begin());
+  summary.failures = read_list<sim::TransitionSummary::Failure>(json, "failures");
 }
 
 template <typename Summary>
-void read_all(const ordered_json& json, std::vector<Summary>& summaries) {
-  std::size_t i = 0;
-  for (const ordered_json& entry : json) {
-    if (i < summaries.size()) read(entry, summaries[i]);
-    ++i;
+void read_all(const ordered_json& document, std::vector<Summary>& summaries) {
+  const std::size_t policies = summaries.size();
+  summaries = read_list<Summary>(document, "summaries");
+  if (summaries.size() != policies) {
+    const ordered_json count = summaries.size();
+    bad_state_field("summaries", "one for each of " + std::to_string(policies) + " policies",
+                    &count);
   }
-  if (i != summaries.size()) throw std::invalid_argument("it has not one summary per policy");
 }
 
 }  // namespace
@@ -170,11 +204,12 @@ Status write_state(const std::string& path, const AtlasState& state) {
 
 Result<AtlasState> read_state(const std::string& path) {
   return state_from_file<AtlasState>(path, kAtlasState, [](const ordered_json& document) {
-    AtlasState state = begin_atlas(settings_of(document.at("settings")));
-    document.at("done").get_to(state.done);
-    const ordered_json& summaries = document.at("summaries");
-    state.settings.transitions > 0 ? read_all(summaries, state.transitions)
-                                   : read_all(summaries, state.graphs);
+    AtlasState state;
+    const auto settings = state_field<ordered_json>(document, "settings", "an object");
+    within_state("settings.", [&] { state = begin_atlas(settings_of(settings)); });
+    state.done = state_number<std::uint64_t>(document, "done", 0);
+    state.settings.transitions > 0 ? read_all(document, state.transitions)
+                                   : read_all(document, state.graphs);
     return state;
   });
 }

@@ -75,13 +75,10 @@ DemoCluster::~DemoCluster() {
   for (const pid_t pid : pids_) {
     if (pid > 0) waitpid(pid, nullptr, 0);
   }
-  if (folder_.empty()) return;
-  std::error_code ignored;  // A temporary folder that stays harms nobody.
-  std::filesystem::remove_all(folder_, ignored);
 }
 
 std::filesystem::path DemoCluster::file(std::uint32_t node, const char* ending) const {
-  return folder_ / ("n" + std::to_string(node) + ending);
+  return folder_.path() / ("n" + std::to_string(node) + ending);
 }
 
 std::filesystem::path DemoCluster::control(std::uint32_t node) const {
@@ -89,9 +86,7 @@ std::filesystem::path DemoCluster::control(std::uint32_t node) const {
 }
 
 Status DemoCluster::start() {
-  std::string name = (std::filesystem::temp_directory_path() / "vouch-demo-XXXXXX").string();
-  if (mkdtemp(name.data()) == nullptr) return trouble("no temporary folder");
-  folder_ = name;
+  if (Status made = folder_.make("demo"); !made) return made;
   Result<std::vector<HeldPort>> held = hold_ports(pids_.size());
   if (!held) return held.error();
   std::vector<std::uint16_t> ports;

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "interrupt.h"
+#include "temporary_folder.h"
 #include "vouch/detector/result.h"
 
 namespace vouch::cli {
@@ -56,7 +57,7 @@ class DemoCluster {
   [[nodiscard]] std::filesystem::path file(std::uint32_t node, const char* ending) const;
 
   Interrupt interrupt_;
-  std::filesystem::path folder_;
+  TemporaryFolder folder_;
   std::vector<pid_t> pids_;
   std::vector<std::streamoff> read_;
 };

@@ -17,6 +17,7 @@
 
 #include "elect.h"
 #include "interrupt.h"
+#include "temporary_folder.h"
 #include "vouch/election_runner/clock.h"
 
 extern char** environ;
@@ -47,16 +48,10 @@ class DemoElection {
     for (const pid_t pid : pids_) {
       if (pid > 0) waitpid(pid, nullptr, 0);
     }
-    std::error_code ignored;  // A temporary folder that stays harms nobody.
-    if (!folder_.empty()) std::filesystem::remove_all(folder_, ignored);
   }
 
   [[nodiscard]] Status start() {
-    std::string name = (std::filesystem::temp_directory_path() / "vouch-elect-XXXXXX").string();
-    if (mkdtemp(name.data()) == nullptr) {
-      return Error{Errc::kUnavailable, std::string("no temporary folder: ") + std::strerror(errno)};
-    }
-    folder_ = name;
+    if (Status made = folder_.make("elect"); !made) return made;
     for (std::size_t i = 0; i < pids_.size(); ++i) {
       if (Status spawned = spawn(i); !spawned) return spawned;
     }
@@ -87,7 +82,7 @@ class DemoElection {
   /// The tokens that the leaders' commands wrote, in order.
   [[nodiscard]] std::vector<std::uint64_t> work() const {
     std::vector<std::uint64_t> tokens;
-    std::ifstream in(folder_ / "work");
+    std::ifstream in(folder_.path() / "work");
     for (std::uint64_t token = 0; in >> token;)
       tokens.push_back(token);
     return tokens;
@@ -95,10 +90,10 @@ class DemoElection {
 
  private:
   [[nodiscard]] Status spawn(std::size_t i) {
-    const std::string work = (folder_ / "work").string();
+    const std::string work = (folder_.path() / "work").string();
     std::array<std::string, 16> words{
         "vouch",   "elect",
-        "--store", "sqlite:" + (folder_ / "locks.db").string(),
+        "--store", "sqlite:" + (folder_.path() / "locks.db").string(),
         "--name",  "demo",
         "--owner", "c" + std::to_string(i + 1),
         "--lease", kDemoLease,
@@ -118,7 +113,7 @@ class DemoElection {
   }
 
   [[nodiscard]] std::filesystem::path log_of(std::size_t i) const {
-    return folder_ / ("c" + std::to_string(i + 1) + ".log");
+    return folder_.path() / ("c" + std::to_string(i + 1) + ".log");
   }
 
   [[nodiscard]] std::vector<DemoLine> read_logs() {
@@ -142,7 +137,7 @@ class DemoElection {
   }
 
   Interrupt interrupt_;
-  std::filesystem::path folder_;
+  TemporaryFolder folder_;
   std::array<pid_t, kDemoCandidates> pids_{};
   std::array<std::streamoff, kDemoCandidates> read_{};
 };

@@ -22,6 +22,7 @@
 #include "elect_command.h"
 #include "elect_peers.h"
 #include "lock_store.h"
+#include "temporary_folder.h"
 #include "vouch/election_runner/candidate.h"
 #include "vouch/election_runner/clock.h"
 #include "vouch/election_runner/owner.h"
@@ -138,7 +139,6 @@ class LeaseFile {
   ~LeaseFile() {
     std::error_code ignored;  // What is left over harms nobody: its end stands in it.
     if (!path_.empty()) std::filesystem::remove(path_, ignored);
-    if (!folder_.empty()) std::filesystem::remove_all(folder_, ignored);
   }
 
   [[nodiscard]] Status choose(const std::string& wanted) {
@@ -146,12 +146,8 @@ class LeaseFile {
       path_ = std::filesystem::absolute(wanted).string();
       return Done{};
     }
-    std::string name = (std::filesystem::temp_directory_path() / "vouch-elect-XXXXXX").string();
-    if (mkdtemp(name.data()) == nullptr) {
-      return Error{Errc::kUnavailable, std::string("no temporary folder: ") + std::strerror(errno)};
-    }
-    folder_ = name;
-    path_ = folder_ + "/lease.json";
+    if (Status made = folder_.make("elect"); !made) return made;
+    path_ = (folder_.path() / "lease.json").string();
     return Done{};
   }
 
@@ -178,7 +174,7 @@ class LeaseFile {
 
  private:
   std::string path_;
-  std::string folder_;
+  TemporaryFolder folder_;
 };
 
 /// What is told of a session: JSON lines in a file, or words on standard error.

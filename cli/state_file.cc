@@ -45,6 +45,16 @@ Result<nlohmann::ordered_json> read_state_file(const std::string& path, const St
   }
 }
 
+std::vector<std::uint64_t> state_numbers(const nlohmann::ordered_json& json, const char* name) {
+  std::vector<std::uint64_t> numbers;
+  constexpr const char* rule = "a list of whole numbers from 0 on";
+  for (const auto& entry : state_field<std::vector<nlohmann::ordered_json>>(json, name, rule)) {
+    if (!entry.is_number_unsigned()) bad_state_field(name, rule, &entry);
+    numbers.push_back(entry.get<std::uint64_t>());
+  }
+  return numbers;
+}
+
 void bad_state_field(const std::string& field, const std::string& rule,
                      const nlohmann::ordered_json* value) {
   throw std::invalid_argument(field + ": must be " + rule +

@@ -1,12 +1,14 @@
 #pragma once
 
 #include <concepts>
+#include <cstdint>
 #include <exception>
 #include <limits>
 #include <nlohmann/json.hpp>
 #include <stdexcept>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "vouch/detector/result.h"
 
@@ -66,6 +68,20 @@ template <typename T>
     return found->template get<T>();
   } catch (const nlohmann::json::exception&) {
     bad_state_field(name, rule, &*found);
+  }
+}
+
+/// A list of whole numbers, none of them below 0.
+[[nodiscard]] std::vector<std::uint64_t> state_numbers(const nlohmann::ordered_json& json,
+                                                       const char* name);
+
+/// Reads a part of a state: what is wrong with it is said with its `place` before the field.
+template <typename Read>
+void within_state(const std::string& place, const Read& read) {
+  try {
+    read();
+  } catch (const std::invalid_argument& error) {
+    throw std::invalid_argument(place + error.what());
   }
 }
 

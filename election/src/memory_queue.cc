@@ -121,43 +121,27 @@ std::vector<QueueNotice> QueueTable::take_notices() {
 }
 
 void MemoryQueue::submit(Instant now, ClientId client, const QueueRequest& request) {
-  const FlightPlan plan = plan_flight(rng_, faults_, now, request.timeout);
-  Flight flight{.client = client, .request = request};
-  flight.apply_at = plan.apply_at;
-  flight.reply_at = plan.reply_at;
-  if (plan.told) {
-    flight.reply = QueueReply{.id = request.id, .outcome = *plan.told, .trouble = plan.trouble};
-  }
-  flights_.push_back(std::move(flight));
+  flights_.submit(client, request, plan_flight(rng_, faults_, now, request.timeout));
 }
 
 Instant MemoryQueue::next_event() const {
-  Instant next = table_.next_expiry();
-  for (const Flight& flight : flights_)
-    next = std::min({next, flight.apply_at, flight.reply_at});
-  return next;
+  return std::min(table_.next_expiry(), flights_.next_event());
 }
 
 void MemoryQueue::apply_due(Instant now) {
   for (;;) {
-    const auto first =
-        std::min_element(flights_.begin(), flights_.end(),
-                         [](const Flight& a, const Flight& b) { return a.apply_at < b.apply_at; });
-    const bool has_one = first != flights_.end() && first->apply_at <= now;
+    auto* const flight = flights_.arrived(now);
     const Instant expiry = table_.next_expiry();
-    if (expiry <= now && (!has_one || expiry <= first->apply_at)) {
+    if (expiry <= now && (flight == nullptr || expiry <= flight->apply_at)) {
       table_.expire(expiry);
       send_notices(expiry);
       continue;
     }
-    if (!has_one) return;
-    const Instant at = first->apply_at;
-    QueueReply reply = table_.apply(at, first->request);
-    if (reply.session != SessionId{}) clients_[reply.session] = first->client;
-    if (!first->reply) first->reply = std::move(reply);
-    first->apply_at = kNever;
-    // What was answered before it was applied is done now.
-    if (first->reply_at == kNever) flights_.erase(first);
+    if (flight == nullptr) return;
+    const Instant at = flight->apply_at;
+    QueueReply reply = table_.apply(at, flight->request);
+    if (reply.session != SessionId{}) clients_[reply.session] = flight->client;
+    flights_.done(*flight, std::move(reply));
     send_notices(at);
   }
 }
@@ -167,23 +151,13 @@ void MemoryQueue::send_notices(Instant now) {
     ++notices_sent_;
     const Duration back(rng_.between(faults_.latency_min.count(), faults_.latency_max.count()));
     if (rng_.chance(faults_.lost_reply_per_million)) continue;
-    Flight flight{.client = clients_[notice.session], .request = {}};
-    flight.reply_at = now + back;
-    flight.reply = notice;
-    flights_.push_back(std::move(flight));
+    flights_.send(clients_[notice.session], notice, now + back);
   }
 }
 
 std::optional<MemoryQueue::Delivery> MemoryQueue::poll(Instant now) {
   apply_due(now);
-  const auto first =
-      std::min_element(flights_.begin(), flights_.end(),
-                       [](const Flight& a, const Flight& b) { return a.reply_at < b.reply_at; });
-  if (first == flights_.end() || first->reply_at > now) return std::nullopt;
-  Delivery delivery{first->client, *first->reply};
-  first->reply_at = kNever;
-  if (first->apply_at == kNever) flights_.erase(first);
-  return delivery;
+  return flights_.poll(now);
 }
 
 }  // namespace vouch::election

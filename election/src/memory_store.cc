@@ -114,49 +114,13 @@ FlightPlan plan_flight(Rng& rng, const StoreFaults& faults, Instant now, Duratio
 }
 
 void MemoryStore::submit(Instant now, ClientId client, const StoreRequest& request) {
-  const FlightPlan plan = plan_flight(rng_, faults_, now, request.timeout);
-  Flight flight{.client = client, .request = request};
-  flight.apply_at = plan.apply_at;
-  flight.reply_at = plan.reply_at;
-  if (plan.told) {
-    flight.reply = StoreReply{.id = request.id, .outcome = *plan.told, .trouble = plan.trouble};
-  }
-  flights_.push_back(std::move(flight));
-}
-
-Instant MemoryStore::next_event() const {
-  Instant next = kNever;
-  for (const Flight& flight : flights_)
-    next = std::min({next, flight.apply_at, flight.reply_at});
-  return next;
-}
-
-/// Applies what has arrived until `now`, the earliest first; of two at one instant the one that was
-/// sent first.
-void MemoryStore::apply_due(Instant now) {
-  for (;;) {
-    const auto first =
-        std::min_element(flights_.begin(), flights_.end(),
-                         [](const Flight& a, const Flight& b) { return a.apply_at < b.apply_at; });
-    if (first == flights_.end() || first->apply_at > now) return;
-    StoreReply reply = table_.apply(first->request);
-    if (!first->reply) first->reply = std::move(reply);
-    first->apply_at = kNever;
-    // What was answered before it was applied is done now.
-    if (first->reply_at == kNever) flights_.erase(first);
-  }
+  flights_.submit(client, request, plan_flight(rng_, faults_, now, request.timeout));
 }
 
 std::optional<MemoryStore::Delivery> MemoryStore::poll(Instant now) {
-  apply_due(now);
-  const auto first =
-      std::min_element(flights_.begin(), flights_.end(),
-                       [](const Flight& a, const Flight& b) { return a.reply_at < b.reply_at; });
-  if (first == flights_.end() || first->reply_at > now) return std::nullopt;
-  Delivery delivery{first->client, *first->reply};
-  first->reply_at = kNever;
-  if (first->apply_at == kNever) flights_.erase(first);
-  return delivery;
+  while (auto* const flight = flights_.arrived(now))
+    flights_.done(*flight, table_.apply(flight->request));
+  return flights_.poll(now);
 }
 
 }  // namespace vouch::election

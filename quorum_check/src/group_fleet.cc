@@ -142,8 +142,14 @@ void GroupFleet::conclude(Core& core, std::uint32_t number, bool may_start) {
   }
   // What cannot be known beforehand is looked at once per interval: when a heartbeat takes over
   // what a vote promised, for one.
-  const Instant look_again = core.now + core.config.heartbeat_interval;
-  const Instant due = watch.wants_round(core) ? look_again : watch.next_timeout(core);
+  const Duration interval = core.config.heartbeat_interval;
+  const Instant look_again = core.now + interval;
+  Instant due = look_again;
+  if (!watch.wants_round(core)) {
+    due = watch.next_timeout(core);
+  } else if (may_begin(core, active)) {
+    due = core.now + interval / 8;  // Not at once: a round that has just yielded lets others begin.
+  }
   heap_set(number, std::min(due, look_again));
 }
 
@@ -204,8 +210,15 @@ void GroupFleet::run_due(Core& core) {
       active.in_flight = false;
       --in_flight_;
     }
-    conclude(core, number, false);
+    conclude(core, number, !yields && may_begin(core, active));
   }
+}
+
+/// Whether an active group may begin a round by itself. It stands in no list, and what keeps it
+/// active may last: for what this node lost lately, many leases. Who has consented to another
+/// candidate waits for that one.
+bool GroupFleet::may_begin(const Core& core, const Active& active) const {
+  return in_flight_ < limits_.rounds_max && core.packets_left > 0 && !active.watch.awaits(core.now);
 }
 
 /// Every active group with that member looks again.

@@ -254,6 +254,15 @@ void GroupWatch::handle_reply(Core& core, Slot from, const ConfirmReply& reply) 
   }
 }
 
+/// An answer that was overtaken on its way says what was, as an overtaken question does: it does
+/// not count. Of no round are the answers to who looks for a successor.
+void GroupWatch::note_candidacy(Slot from, const ConfirmReply& reply, const Candidacy& candidacy) {
+  const bool is_newest = round_.active() ? reply.round == round_.nonce() &&
+                                               reply.attempt >= round_.answers()[from].attempt
+                                         : reply.round == Nonce{};
+  if (is_newest) views_[from].candidacy = candidacy;
+}
+
 /// Evidence about a claim that is known to be over: given up, or of a process that has ended.
 bool GroupWatch::proves_nothing(const Core& core, const ConfirmReply& reply) const {
   const Slot leader = slot_of(core, reply.leader);

@@ -435,7 +435,7 @@ void GroupFleet::take_reply(Core& core, PeerIndex from, const GroupEntry& entry)
   static_cast<void>(with_group(core, index, Origin::kNetwork, [&](GroupWatch& watch) {
     const Slot slot = watch.members().slot_of(from);
     if (slot == kNoSlot) return false;
-    watch.note_candidacy(slot, entry.candidacy);
+    watch.note_candidacy(slot, entry.reply, entry.candidacy);
     watch.handle_reply(core, slot, entry.reply);
     return false;
   }));

@@ -246,6 +246,100 @@ void add_suspicion_rows(std::vector<LintRow>& rows, const Knobs& k) {
                   .is_on = k.progress_timeout.value() != 0});
 }
 
+/// By how much a detector's expected arrival is wrong, per heartbeat of drift: `halves` / 2 times
+/// what each heartbeat is later, or earlier, than the one before it says.
+struct DriftLag {
+  const char* name = nullptr;  ///< Null: the kind keeps no schedule, or learns the lag away.
+  std::int64_t halves = 0;
+};
+
+/// The subject's clock is slow, so that its heartbeats come ever later: offsets rise. NFD-E's mean
+/// of w offsets is that of (w+1)/2 heartbeats before the expected one, the least of up to 2w
+/// offsets that of 2w heartbeats before; the later mean of two windows is the short one's; the
+/// adaptive detector forgets its mean and follows the newest offset. Bertier's margin grows by the
+/// lag.
+DriftLag lag_of_slow(const DetectorConfig& detector) {
+  const std::int64_t window = detector.window_size;
+  switch (detector.kind) {
+    case DetectorKind::kChen:
+      return {"heartbeat_interval 2r/(1-r) (detector.window_size+1)/2", window + 1};
+    case DetectorKind::kChenNfdS:
+      return {"heartbeat_interval 2r/(1-r) 2 detector.window_size", 4 * window};
+    case DetectorKind::kTwoWindow:
+      return {"heartbeat_interval 2r/(1-r) (detector.short_window_size+1)/2",
+              std::int64_t{detector.short_window_size} + 1};
+    case DetectorKind::kAdaptiveMargin:
+      return {"heartbeat_interval 2r/(1-r)", 2};
+    case DetectorKind::kBertier:
+    case DetectorKind::kFixedTimeout:
+    case DetectorKind::kPhiAccrual:
+    case DetectorKind::kPhiLogistic:
+    case DetectorKind::kPhiExponential:
+    case DetectorKind::kQuantile:
+      return {};
+  }
+  return {};
+}
+
+/// The subject's clock is quick: offsets fall. The least one is the newest, the later mean that of
+/// the long window, and Bertier's margin does not fall below zero.
+DriftLag lag_of_quick(const DetectorConfig& detector) {
+  switch (detector.kind) {
+    case DetectorKind::kChen:
+    case DetectorKind::kBertier:
+    case DetectorKind::kTwoWindow:
+      return {"heartbeat_interval 2r/(1-r) (detector.window_size+1)/2",
+              std::int64_t{detector.window_size} + 1};
+    case DetectorKind::kChenNfdS:
+    case DetectorKind::kAdaptiveMargin:
+      return {"heartbeat_interval 2r/(1-r)", 2};
+    case DetectorKind::kFixedTimeout:
+    case DetectorKind::kPhiAccrual:
+    case DetectorKind::kPhiLogistic:
+    case DetectorKind::kPhiExponential:
+    case DetectorKind::kQuantile:
+      return {};
+  }
+  return {};
+}
+
+/// `lag` as a time, rounded up: both clocks at the drift bound, one slow and the other fast, so
+/// that an interval of the one is interval (1+r)/(1-r) of the other. `config` has been found valid.
+Duration drift_lag(const MonitorConfig& config, const DriftLag& lag) {
+  const std::int64_t drift = std::min<std::int64_t>(config.clock_drift_ppm, 100'000);
+  const std::int64_t below = 1'000'000 - drift;
+  const std::int64_t count = config.heartbeat_interval.count();
+  // At most 24 h: the first product stays below 2e13, and that with 262,140 halves below 2^63.
+  const std::int64_t each =
+      count / below * (2 * drift) + (count % below * (2 * drift) + below - 1) / below;
+  return Duration((each * lag.halves + 1) / 2);
+}
+
+/// Detectors that keep the sender's schedule, whose clock runs at another rate.
+void add_drift_rows(std::vector<LintRow>& rows, const Knobs& k, const MonitorConfig& config) {
+  if (suspicion_silence(config) == Duration::zero()) return;
+  if (const DriftLag lag = lag_of_slow(config.detector); lag.name != nullptr) {
+    rows.push_back(
+        {.name = "drift_in_margin",
+         .field = "detector.safety_margin",
+         .left = LintSide(lag.name, drift_lag(config, lag)),
+         .right = LintSide("detector.safety_margin", config.detector.safety_margin),
+         .if_broken = Judgement::kWarning,
+         .why = "each heartbeat of a peer whose clock is slow comes after its suspicion"});
+  }
+  if (const DriftLag lag = lag_of_quick(config.detector); lag.name != nullptr) {
+    // Whoever is earlier by more has a new schedule, and the estimate begins anew.
+    const Duration most = suspicion_silence(config);
+    const Duration late = drift_lag(config, lag);
+    rows.push_back({.name = "drift_in_lease",
+                    .field = "detector",
+                    .left = k.silence + (late <= most ? LintSide(lag.name, late) : k.silence),
+                    .right = k.lease,
+                    .if_broken = Judgement::kWarning,
+                    .why = "a failover waits for the suspicion of a leader whose clock is quick"});
+  }
+}
+
 /// The confirmation against the round trip (rule L5).
 void add_confirmation_rows(std::vector<LintRow>& rows, const Knobs& k) {
   constexpr auto kept = static_cast<std::int32_t>(Confirmation::kAttemptsKept) - 1;
@@ -397,6 +491,7 @@ std::vector<LintRow> lint(const MonitorConfig& config) {
   add_ranges(rows, knobs);
   add_lease_rows(rows, knobs, config);
   add_suspicion_rows(rows, knobs);
+  add_drift_rows(rows, knobs, config);
   add_confirmation_rows(rows, knobs);
   if (config.relay == RelayMode::kAll) add_relay_row(rows, knobs);
   add_front_end_rows(rows, knobs, config);

@@ -103,8 +103,12 @@ TEST_F(AtlasCommandTest, ABrokenRuleIsNamedAndExitsWithOne) {
   EXPECT_EQ(run("--replicas 3 --seed 4 --stop-after 35 --state state").exit_code, 130);
   json state = json::parse(text_of(path("state")));
   state["summaries"][0]["stuck"] = 2;
-  state["summaries"][0]["failures"] = json::array(
-      {json::array({5, 2, 1, false, true, false, false, false, false, 0, 0, false, 0})});
+  json failure = {{"graph", 5}, {"weight", 2}, {"situation", 1}, {"unsafe", 0}};
+  for (const char* fault : {"deposed", "churning", "late", "noisy", "disturbed", "split"})
+    failure[fault] = false;
+  failure["stuck"] = true;
+  failure["split_votes"] = failure["recovery_ns"] = 0;
+  state["summaries"][0]["failures"] = json::array({failure});
   std::ofstream(path("broken")) << state;
   Ran ran = run("--resume broken");
   EXPECT_EQ(ran.exit_code, 1) << ran.err;
@@ -116,7 +120,8 @@ TEST_F(AtlasCommandTest, ABrokenRuleIsNamedAndExitsWithOne) {
   EXPECT_EQ(run("--replicas 3 --transitions 60 --stop-after 1 --state state").exit_code, 130);
   state = json::parse(text_of(path("state")));
   state["summaries"][0]["failing"] = 1;
-  state["summaries"][0]["failures"] = json::array({json::array({7, 50, 1, 1234, "two leases"})});
+  state["summaries"][0]["failures"] = {
+      {{"seed", 7}, {"transitions", 50}, {"rule", 1}, {"at_ms", 1234}, {"text", "two leases"}}};
   std::ofstream(path("broken")) << state;
   ran = run("--resume broken");
   EXPECT_EQ(ran.exit_code, 1) << ran.err;
@@ -170,16 +175,33 @@ TEST_F(AtlasCommandTest, ABadStateIsRefused) {
   expect_bad(bad, "is of vouch 0.0.1");
   bad = good;
   bad["settings"]["every"] = 0;
-  expect_bad(bad, "--every: must be in");
+  expect_bad(bad, "bad is no saved atlas: settings.every: must be a whole number in [1, ");
   bad = good;
   bad["settings"]["policies"] = json::array({"vouch", "raft"});
-  expect_bad(bad, "not one summary per policy");
+  expect_bad(bad, "bad is no saved atlas: summaries: must be one for each of 2 policies, is 1");
   bad = good;
   bad["done"] = 99'999;
   expect_bad(bad, "done must be at most 36, is 99999");
   bad = good;
   bad["summaries"][0].erase("stuck");
-  expect_bad(bad, "stuck");
+  expect_bad(bad,
+             "bad is no saved atlas: summaries[0].stuck: must be a whole number in [0, "
+             "18446744073709551615], is missing");
+  bad = good;
+  bad["settings"]["replicas"] = "three";
+  expect_bad(bad, "bad is no saved atlas: settings.replicas: must be a whole number in [3, ");
+  bad = good;
+  bad["settings"] = 3;
+  expect_bad(bad, "settings.replicas: must be a whole number in [3, ");
+  bad = good;
+  bad["done"] = -1;
+  expect_bad(bad, "done: must be a whole number in [0, 18446744073709551615], is -1");
+  bad = good;
+  bad["summaries"][0]["recovery_ms"] = {1, -2};
+  expect_bad(bad, "summaries[0].recovery_ms: must be a list of whole numbers from 0 on, is -2");
+  bad = good;
+  bad["summaries"][0]["failures"] = {{{"graph", 1}, {"weight", 1}, {"situation", 3}}};
+  expect_bad(bad, "summaries[0].failures[0].situation: must be a whole number in [0, 2], is 3");
 }
 
 }  // namespace

@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <fstream>
 
+#include "tests/support/process.h"
 #include "tests/support/sample.h"
 #include "vouch/detector/rng.h"
 
@@ -14,16 +15,8 @@ namespace {
 
 namespace fs = std::filesystem;
 
-/// A folder of this test alone, gone afterwards.
 class TraceReaderTest : public ::testing::Test {
  protected:
-  void SetUp() override {
-    std::string pattern = (fs::temp_directory_path() / "vouch_trace_XXXXXX").string();
-    ASSERT_NE(::mkdtemp(pattern.data()), nullptr);
-    folder_ = pattern;
-  }
-  void TearDown() override { fs::remove_all(folder_); }
-
   std::string plain(const std::string& text) {
     const std::string path = (folder_ / "trace.csv").string();
     std::ofstream(path, std::ios::binary) << text;
@@ -39,7 +32,8 @@ class TraceReaderTest : public ::testing::Test {
     return path;
   }
 
-  fs::path folder_;
+  testing::TemporaryFolder temporary_;
+  const fs::path folder_ = temporary_.path();
 };
 
 /// All records of a file, or the message of the error that ended it.

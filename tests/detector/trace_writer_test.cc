@@ -9,6 +9,7 @@
 #include <fstream>
 #include <sstream>
 
+#include "tests/support/process.h"
 #include "vouch/trace/trace_reader.h"
 
 namespace vouch {
@@ -18,22 +19,15 @@ namespace fs = std::filesystem;
 
 class TraceWriterTest : public ::testing::Test {
  protected:
-  void SetUp() override {
-    std::string pattern = (fs::temp_directory_path() / "vouch_record_XXXXXX").string();
-    ASSERT_NE(::mkdtemp(pattern.data()), nullptr);
-    folder_ = pattern;
-    path_ = (folder_ / "trace.csv").string();
-  }
-  void TearDown() override { fs::remove_all(folder_); }
-
   std::string text() const {
     std::ostringstream out;
     out << std::ifstream(path_, std::ios::binary).rdbuf();
     return out.str();
   }
 
-  fs::path folder_;
-  std::string path_;
+  testing::TemporaryFolder temporary_;
+  const fs::path folder_ = temporary_.path();
+  const std::string path_ = (folder_ / "trace.csv").string();
 };
 
 const std::string kHeader = "observer,subject,incarnation,seq,sent_ns,arrival_ns\n";

@@ -94,7 +94,7 @@ class QueueDriver {
  private:
   void step() {
     while (auto delivery = queue.poll(now))
-      nodes[delivery->client]->inbox.push_back(delivery->what);
+      nodes[delivery->client]->inbox.push_back(delivery->reply);
     for (std::size_t at = 0; at < nodes.size(); ++at) {
       Node& node = *nodes[at];
       if (!node.elector || node.is_paused) continue;

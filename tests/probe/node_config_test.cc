@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <fstream>
+#include <iterator>
 #include <nlohmann/json.hpp>
 #include <string>
 
@@ -42,6 +44,19 @@ TEST(NodeConfig, AGoodOneHasTheDefaultsOfTheCore) {
   EXPECT_EQ(config->state_dir, "/etc/vouch/state") << "relative to the file";
   EXPECT_FALSE(config->allow_drills);
   EXPECT_FALSE(config->seed);
+}
+
+// What a newcomer copies from docs/CONFIG.md is a configuration, and a good one.
+TEST(NodeConfig, TheExampleOfTheDocumentationIsGood) {
+  std::ifstream file(VOUCH_SOURCE_DIR "/docs/CONFIG.md");
+  const std::string text{std::istreambuf_iterator<char>(file), {}};
+  const std::size_t begin = text.find("```json\n") + 8;
+  const std::size_t end = text.find("```", begin);
+  ASSERT_NE(end, std::string::npos);
+  const auto config = parse_node_config(text.substr(begin, end - begin), "/etc/vouch");
+  ASSERT_TRUE(config) << config.error().message;
+  EXPECT_EQ(config->replica.monitor.groups[0].voters.size(), 3U);
+  EXPECT_LT(worst(lint(config->replica.monitor)), Judgement::kWarning);
 }
 
 TEST(NodeConfig, EveryKeyArrives) {

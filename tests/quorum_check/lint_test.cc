@@ -10,6 +10,7 @@
 #include <set>
 #include <string>
 
+#include "vouch/detector/detector.h"
 #include "vouch/detector/rng.h"
 #include "vouch/quorum_check/monitor.h"
 #include "vouch/quorum_check/profile.h"
@@ -294,6 +295,121 @@ TEST(Lint, SilenceIsThatOfTheDetectorThatIsChosen) {
   EXPECT_TRUE(broken(config).contains("suspicion_after_loss"));
   config.detector.acceptable_pause = 150ms;
   EXPECT_FALSE(broken(config).contains("suspicion_after_loss"));
+}
+
+/// Chen's, with clocks that may differ by a tenth, and everything else good.
+MonitorConfig with_drift(DetectorKind kind) {
+  MonitorConfig config = with_round_trip();
+  config.clock_drift_ppm = 50'000;
+  config.lease = config.suppress_cap = 10s;
+  config.hold_off = config.stall_window = 20s;
+  config.detector.kind = kind;
+  config.detector.agility = 0;  // Its margin is safety_margin whatever the jitter.
+  config.detector.short_window_size = 4;
+  return config;
+}
+
+const LintRow* find_row(const std::vector<LintRow>& rows, std::string_view name) {
+  const auto at =
+      std::find_if(rows.begin(), rows.end(), [&](const LintRow& row) { return row.name == name; });
+  return at == rows.end() ? nullptr : &*at;
+}
+
+// 100 ms (1+r)/(1-r) is 10.526316 ms more; the mean of a window of 100 is that of 50.5 heartbeats
+// before the next.
+TEST(Lint, DriftIsJudgedForDetectorsWithASchedule) {
+  MonitorConfig config = with_drift(DetectorKind::kChen);
+  const Duration lag = 531'578'958ns;
+  config.detector.safety_margin = lag;
+  EXPECT_EQ(broken(config), Names{});
+  config.detector.safety_margin = lag - 1ns;
+  EXPECT_EQ(broken(config), Names{"drift_in_margin"});
+  EXPECT_EQ(
+      row_named(lint(config), "drift_in_margin").message(),
+      "detector.safety_margin: heartbeat_interval 2r/(1-r) (detector.window_size+1)/2 at most "
+      "detector.safety_margin = 531.578957 ms, but it is 531.578958 ms");
+  EXPECT_TRUE(Monitor::create(config, Instant{}, Rng(1))) << "it costs time, never a rule";
+
+  // The suspicion of a leader whose clock is quick comes as much later.
+  config.detector.safety_margin = 600ms;
+  config.lease = config.heartbeat_interval + config.detector.safety_margin + lag;
+  EXPECT_EQ(broken(config), Names{});
+  config.lease -= 1ns;
+  EXPECT_EQ(broken(config), Names{"drift_in_lease"});
+
+  for (const DetectorKind kind : kDetectorKinds) {
+    const std::vector<LintRow> rows = lint(with_drift(kind));
+    const bool has_gaps_only =
+        kind == DetectorKind::kFixedTimeout || kind == DetectorKind::kQuantile ||
+        kind == DetectorKind::kPhiAccrual || kind == DetectorKind::kPhiLogistic ||
+        kind == DetectorKind::kPhiExponential;
+    EXPECT_EQ(find_row(rows, "drift_in_lease") == nullptr, has_gaps_only) << to_string(kind);
+    EXPECT_EQ(find_row(rows, "drift_in_margin") == nullptr,
+              has_gaps_only || kind == DetectorKind::kBertier)
+        << to_string(kind);
+  }
+}
+
+/// How late the worst heartbeat comes after its expected arrival, or how early (below zero), when
+/// each comes `each` later than the sender's interval says. The margin is wide enough.
+Duration measured_lag(const MonitorConfig& config, Duration each) {
+  DetectorConfig detector = config.detector;
+  detector.heartbeat_interval = config.heartbeat_interval;
+  auto made = make_detector(detector);
+  EXPECT_TRUE(made);
+  Duration worst{};
+  Instant now(10s);
+  for (std::uint64_t number = 1; number <= 1500; ++number) {
+    now += config.heartbeat_interval + each;
+    const Duration late = now - (made->suspect_at() - detector.safety_margin);
+    if (number > 1 && std::chrono::abs(late) > std::chrono::abs(worst)) worst = late;
+    made->heartbeat(now, Seq{number});
+  }
+  return worst;
+}
+
+// The derivation is held against the detectors themselves.
+TEST(Lint, TheLagOfDriftIsThatOfTheDetectors) {
+  const Duration each = 10'526'316ns;
+  for (const DetectorKind kind : kDetectorKinds) {
+    MonitorConfig config = with_drift(kind);
+    config.detector.safety_margin = 3s;
+    const std::vector<LintRow> rows = lint(config);
+    const LintRow* const in_margin = find_row(rows, "drift_in_margin");
+    const LintRow* const in_lease = find_row(rows, "drift_in_lease");
+    SCOPED_TRACE(to_string(kind));
+    if (in_margin != nullptr) {
+      const Duration off = Duration(in_margin->left.value()) - measured_lag(config, each);
+      EXPECT_LE(std::chrono::abs(off), 1us);
+    }
+    if (in_lease == nullptr || kind == DetectorKind::kBertier) continue;
+    const Duration lag = Duration(in_lease->left.value()) - suspicion_silence(config);
+    EXPECT_LE(std::chrono::abs(lag + measured_lag(config, -each)), 1us);
+  }
+}
+
+// Bertier's margin learns the lag of a slow clock, and cannot become less than nothing for a quick
+// one.
+TEST(Lint, BertiersMarginTakesUpTheLagOfASlowClock) {
+  MonitorConfig config = with_drift(DetectorKind::kBertier);
+  config.detector.window_size = 10;  // A lag of more than an interval is a new schedule.
+  const std::vector<LintRow> rows = lint(config);
+  const Duration of_quick = Duration(row_named(rows, "drift_in_lease").left.value());
+  DetectorConfig detector = config.detector;
+  detector.heartbeat_interval = config.heartbeat_interval;
+  for (const Duration each : {Duration(10'526'316), Duration(-10'526'316)}) {
+    auto made = make_detector(detector);
+    ASSERT_TRUE(made);
+    Instant now(10s);
+    for (std::uint64_t number = 1; number <= 1500; ++number) {
+      now += config.heartbeat_interval + each;
+      EXPECT_GE(made->suspect_at() - now, -1us) << number;
+      made->heartbeat(now, Seq{number});
+    }
+    const Duration late = made->suspect_at() - (now + config.heartbeat_interval + each);
+    const Duration lag = each > 0ns ? 0ns : of_quick - suspicion_silence(config);
+    EXPECT_LE(std::chrono::abs(late - lag), 1us);
+  }
 }
 
 /// What the range of each field was before there was a linter, written down again.

@@ -103,6 +103,16 @@ async function useMouse(page) {
   assert.ok((await page.locator('.timeline .tick').allTextContents()).includes('40 s'));
 }
 
+/** Windows between that of a phone and a wide one: nothing is cut off at the right. */
+async function resize(page) {
+  const before = page.viewportSize();
+  for (const width of [1200, 1100, 1000, 900, 800, 760]) {
+    await page.setViewportSize({ width, height: 900 });
+    await checks.checkWidth(page);
+  }
+  await page.setViewportSize(before);
+}
+
 async function choose(page) {
   await page.selectOption('#scenario', '1');
   await checks.checkTexts(page, { name: 'hostile', title: kHostile });
@@ -156,6 +166,7 @@ async function main() {
       await page.screenshot({ path: join(shots, `${way}.png`), fullPage: true });
       await use(page, printed);
       if (way !== 'phone') await useMouse(page);
+      if (way === 'light') await resize(page);
       await choose(page);
       if (way === 'dark') await print(page, shots);
       assert.deepEqual(complaints, [], `${way}: the browser complains`);

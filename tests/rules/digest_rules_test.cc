@@ -104,5 +104,23 @@ TEST(DigestRules, StatementsThatAreLostAreToldAgain) {
   }
 }
 
+// Who has lost a leadership lately keeps its group active for many leases. When the leader is lost
+// again in that time, and it is the best candidate left, it asks like anybody else.
+TEST(DigestRules, L2_WhoHasLostALeadershipLatelyAsksAllTheSame) {
+  MonitorConfig config;
+  config.group_limits.claims = ClaimMode::kDigest;
+  const auto protocol = sim::make_policy("vouch", {.replicas = 5, .vouch = config});
+  ASSERT_TRUE(protocol) << protocol.error().message;
+  for (std::uint64_t seed = 1; seed <= 60; ++seed) {
+    sim::TransitionOptions options;
+    options.run = {.seed = seed,
+                   .consent_limit = sim::consent_limit(config),
+                   .liveness_bound = sim::liveness_bound(config)};
+    const sim::SequenceOutcome outcome = sim::try_sequence(**protocol, options);
+    for (const sim::Violation& violation : outcome.violations)
+      ADD_FAILURE() << "seed " << seed << ": " << violation.text;
+  }
+}
+
 }  // namespace
 }  // namespace vouch::testing

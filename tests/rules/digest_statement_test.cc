@@ -98,6 +98,7 @@ class Statements : public ::testing::Test {
         GroupEntry entry;
         while (reader.next(entry)) {
           if (entry.kind == EntryKind::kReply) answers_.push_back(entry.reply.answer);
+          if (entry.kind == EntryKind::kRequest) asked_ = entry.request;
           if (entry.kind == EntryKind::kSupport) ++peer.told;
         }
       }
@@ -142,6 +143,7 @@ class Statements : public ::testing::Test {
   std::optional<Monitor> monitor_;
   std::array<Played, 2> peers_ = {Played{.id = NodeId{2}}, Played{.id = NodeId{3}}};
   std::vector<Answer> answers_;
+  ConfirmRequest asked_{};  ///< The newest question of node 1.
 };
 
 // Who took a statement back that has not arrived yet may have taken back its support: its promises
@@ -248,6 +250,48 @@ TEST_F(Statements, D6_WhatIsNotAcknowledgedIsToldAgain) {
   const int told = two().told;
   run(5s);
   EXPECT_EQ(two().told, told);
+}
+
+// An answer that a newer one has overtaken does not say how electable its sender is (rule L2): over
+// a way that was slow until a moment ago such answers keep coming.
+TEST_F(Statements, L2_AnOvertakenAnswerDoesNotSayWhoIsElectable) {
+  follow();
+  two().speaks = false;
+  asked_ = {};
+  for (int i = 0; i < 100 && asked_.attempt < 2; ++i)
+    run(10ms);
+  ASSERT_GE(asked_.attempt, 2U);
+  const auto answer = [&](std::uint32_t attempt, const Candidacy& candidacy) {
+    ConfirmReply reply{.from = {NodeId{3}, Incarnation{1}}, .group = kGroup};
+    reply.epoch = ConfigEpoch{1};
+    reply.round = asked_.round;
+    reply.attempt = attempt;
+    reply.subject = NodeId{2};
+    reply.subject_incarnation = Incarnation{1};
+    reply.answer = Answer::kEndorseOther;
+    reply.term = kTerm;
+    reply.endorses = NodeId{3};
+    GroupBatch batch{.from = {NodeId{3}, Incarnation{1}}, .stream = 1};
+    ASSERT_TRUE(EntryWriter(batch).append(reply, candidacy));
+    deliver(batch);
+  };
+  const std::uint32_t newest = asked_.attempt;
+  answer(newest, {.priority = 9,
+                  .consenters = 2,
+                  .may_lead = true,
+                  .electable = true,
+                  .reaches_quorum = true});
+  answer(newest - 1, {.may_lead = true});
+  const ConfirmRequest before = asked_;
+  for (int i = 0; i < 100 && asked_.attempt < before.attempt + 5; ++i) {
+    run(10ms);
+    EXPECT_FALSE(asked_.wants_consent) << "node 3 is electable, and better";
+  }
+  ASSERT_GE(asked_.attempt, before.attempt + 5);
+  answer(asked_.attempt, {.may_lead = true});
+  for (int i = 0; i < 100 && !asked_.wants_consent; ++i)
+    run(10ms);
+  EXPECT_TRUE(asked_.wants_consent) << "what it says now counts";
 }
 
 }  // namespace

@@ -418,5 +418,44 @@ TEST(ScenarioSchema, KnowsTheSameKeysAsTheReader) {
   EXPECT_EQ(operations.size(), 35U);
 }
 
+/// What a scenario calls a key of `detector` in a node's file. A scenario holds no fractions.
+std::string config_key_of(const std::string& name, const nlohmann::json& schema) {
+  if (name == "kind") return "detector";
+  if (name == "timeout_ms") return "suspect_after_ms";
+  return schema.at("type") == "number" ? name + "_per_mille" : name;
+}
+
+// Whatever detector a node can have, a scenario can have too: its schema names every field, and the
+// reader takes each within its limits only.
+TEST(ScenarioSchema, HasEveryFieldOfADetector) {
+  std::ifstream node_file(VOUCH_SOURCE_DIR "/docs/node.schema.json");
+  std::ifstream file(VOUCH_SOURCE_DIR "/docs/scenario.schema.json");
+  ASSERT_TRUE(node_file.is_open() && file.is_open());
+  const auto node = nlohmann::json::parse(node_file);
+  const auto config = nlohmann::json::parse(file).at("$defs").at("config").at("properties");
+  std::size_t numbers = 0;
+  for (const auto& [name, field] : node.at("properties").at("detector").at("properties").items()) {
+    const std::string key = config_key_of(name, field);
+    ASSERT_TRUE(config.contains(key)) << key;
+    if (name == "kind") {
+      EXPECT_EQ(config.at(key).at("enum"), field.at("enum"));
+      continue;
+    }
+    ++numbers;
+    const bool is_span = config.at(key).value("$ref", "") == "#/$defs/span";
+    const auto least = is_span ? 1 : config.at(key).at("minimum").get<std::int64_t>();
+    const auto most = is_span ? 3'600'000 : config.at(key).at("maximum").get<std::int64_t>();
+    const auto error_with = [key = key](std::int64_t value) {
+      return error_of(with("\"lease_ms\": 800", "\"" + key + "\": " + std::to_string(value)));
+    };
+    const std::string rule = "f.json:6: config." + key + ": must be in [" + std::to_string(least) +
+                             ", " + std::to_string(most) + "], is ";
+    EXPECT_EQ(error_with(least - 1), rule + std::to_string(least - 1));
+    EXPECT_EQ(error_with(most + 1), rule + std::to_string(most + 1));
+    EXPECT_EQ(error_with(most).find("must be in"), std::string::npos) << key;
+  }
+  EXPECT_EQ(numbers, 10U);
+}
+
 }  // namespace
 }  // namespace vouch::scenario

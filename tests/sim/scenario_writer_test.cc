@@ -94,6 +94,40 @@ TEST(ScenarioWriter, KeepsAProfile) {
   }
 }
 
+TEST(ScenarioWriter, KeepsEveryFieldOfADetector) {
+  for (const DetectorKind kind : kDetectorKinds) {
+    SCOPED_TRACE(to_string(kind));
+    Scenario scenario;
+    scenario.name = "t";
+    scenario.title = "t";
+    scenario.plan.end = sim::kStart + std::chrono::seconds(1);
+    DetectorConfig& detector = scenario.settings.vouch.detector;
+    detector = {.kind = kind,
+                .timeout = std::chrono::milliseconds(450),
+                .safety_margin = std::chrono::milliseconds(310),
+                .threshold = 7.5,
+                .deviation_weight = 3.25,
+                .agility = 0.375,
+                .window_size = 50,
+                .short_window_size = 2,
+                .quantile_per_thousand = 950,
+                .stddev_min = std::chrono::milliseconds(40),
+                .acceptable_pause = std::chrono::milliseconds(70)};
+    const DetectorConfig again = expect_round_trip(scenario).settings.vouch.detector;
+    EXPECT_EQ(again.kind, detector.kind);
+    EXPECT_EQ(again.timeout, detector.timeout);
+    EXPECT_EQ(again.safety_margin, detector.safety_margin);
+    EXPECT_EQ(again.threshold, detector.threshold);
+    EXPECT_EQ(again.deviation_weight, detector.deviation_weight);
+    EXPECT_EQ(again.agility, detector.agility);
+    EXPECT_EQ(again.window_size, detector.window_size);
+    EXPECT_EQ(again.short_window_size, detector.short_window_size);
+    EXPECT_EQ(again.quantile_per_thousand, detector.quantile_per_thousand);
+    EXPECT_EQ(again.stddev_min, detector.stddev_min);
+    EXPECT_EQ(again.acceptable_pause, detector.acceptable_pause);
+  }
+}
+
 TEST(ScenarioWriter, NamesWhatAFileCannotHold) {
   Scenario scenario;
   scenario.name = "t";
@@ -103,6 +137,11 @@ TEST(ScenarioWriter, NamesWhatAFileCannotHold) {
   const auto text = write_scenario(scenario);
   ASSERT_FALSE(text.has_value());
   EXPECT_EQ(text.error().message, "t: lease: must be whole milliseconds, is 800500000 ns");
+  scenario.settings.vouch.lease = std::chrono::milliseconds(800);
+  scenario.settings.vouch.detector.agility = 0.3333;
+  const auto finer = write_scenario(scenario);
+  ASSERT_FALSE(finer.has_value());
+  EXPECT_EQ(finer.error().message, "t: config.agility_per_mille: must be an integer, is 333.3");
 }
 
 }  // namespace

@@ -154,7 +154,7 @@ class World {
     while (auto delivery = store_.poll(store_time(now_)))
       deliver(delivery->client, delivery->reply);
     while (auto delivery = queue_.poll(store_time(now_))) {
-      std::visit([&](const auto& what) { deliver(delivery->client, what); }, delivery->what);
+      std::visit([&](const auto& what) { deliver(delivery->client, what); }, delivery->reply);
     }
     for (Process& process : processes_) {
       if (!process.elector) {

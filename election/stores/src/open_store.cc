@@ -28,14 +28,20 @@ struct StoreScheme {
   Result<OpenedStore> (*open)(const std::string& rest, StoreUse use);
 };
 
+/// `store` as `member`, or why it did not open.
+template <typename Member, typename Store>
+Result<OpenedStore> opened_as(Member OpenedStore::*member, Result<std::unique_ptr<Store>> store) {
+  if (!store) return store.error();
+  OpenedStore opened;
+  opened.*member = *std::move(store);
+  return opened;
+}
+
 #ifdef VOUCH_HAS_SQLITE
 Result<OpenedStore> open_sqlite(const std::string& rest, StoreUse use) {
-  auto opened =
-      use == StoreUse::kElect ? SqliteStore::open(rest) : SqliteStore::open_existing(rest);
-  if (!opened) return opened.error();
-  OpenedStore store;
-  store.records = *std::move(opened);
-  return store;
+  return opened_as(&OpenedStore::records, use == StoreUse::kElect
+                                              ? SqliteStore::open(rest)
+                                              : SqliteStore::open_existing(rest));
 }
 #else
 constexpr auto open_sqlite = nullptr;
@@ -47,11 +53,7 @@ Result<OpenedStore> open_dynamodb(const std::string& rest, StoreUse use) {
   if (!config) return config.error();
   // Looking makes nothing.
   if (use == StoreUse::kLook) config->may_create = false;
-  auto opened = DynamoStore::open(*config);
-  if (!opened) return opened.error();
-  OpenedStore store;
-  store.records = *std::move(opened);
-  return store;
+  return opened_as(&OpenedStore::records, DynamoStore::open(*config));
 }
 #else
 constexpr auto open_dynamodb = nullptr;
@@ -74,12 +76,10 @@ Result<OpenedStore> open_etcd(const std::string& rest, StoreUse /*use*/) {
     config->user = text.substr(0, end);
     if (end != std::string::npos) config->password = text.substr(end + 1);
   }
-  auto opened = EtcdStore::open(*config);
-  if (!opened) return opened.error();
-  OpenedStore store;
-  store.queues = *std::move(opened);
-  store.lease_min = std::chrono::seconds(2);
-  store.lease_step = std::chrono::seconds(1);
+  Result<OpenedStore> store = opened_as(&OpenedStore::queues, EtcdStore::open(*config));
+  if (!store) return store;
+  store->lease_min = std::chrono::seconds(2);
+  store->lease_step = std::chrono::seconds(1);
   return store;
 }
 #else
@@ -88,11 +88,7 @@ constexpr auto open_etcd = nullptr;
 
 #ifdef VOUCH_HAS_ZOOKEEPER
 Result<OpenedStore> open_zookeeper(const std::string& rest, StoreUse /*use*/) {
-  auto opened = ZooKeeperStore::open(rest);
-  if (!opened) return opened.error();
-  OpenedStore store;
-  store.queues = *std::move(opened);
-  return store;
+  return opened_as(&OpenedStore::queues, ZooKeeperStore::open(rest));
 }
 #else
 constexpr auto open_zookeeper = nullptr;

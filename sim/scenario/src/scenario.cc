@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "clients.h"
+#include "detector_fields.h"
 #include "diagnosis.h"
 #include "document.h"
 #include "fields.h"
@@ -119,8 +120,10 @@ void read_config(const Value& object, sim::PolicySettings& settings, ErrorSink& 
   take("heartbeat_interval_ms", vouch.heartbeat_interval);
   settings.raft.heartbeat_interval = vouch.heartbeat_interval;
   take("election_timeout_ms", settings.raft.election_timeout);
-  take("suspect_after_ms", vouch.detector.timeout);
-  take("safety_margin_ms", vouch.detector.safety_margin, {0, kHourMs});
+  for (const DetectorField& field : kDetectorFields) {
+    const auto v = fields.optional_integer(field.key, field.limits);
+    if (v) set_field(field, vouch.detector, *v);
+  }
   take("lease_ms", vouch.lease);
   take("confirm_interval_ms", vouch.confirm_interval);
   take("consent_hold_ms", vouch.consent_hold);

@@ -6,6 +6,7 @@
 #include <utility>
 #include <vector>
 
+#include "detector_fields.h"
 #include "operations.h"
 #include "vouch/quorum_check/profile.h"
 #include "vouch/scenario/scenario.h"
@@ -117,8 +118,6 @@ class Writer {
     Json config = {{"heartbeat_interval_ms", whole("heartbeat_interval", vouch.heartbeat_interval)},
                    {"election_timeout_ms", whole("election_timeout", raft.election_timeout)},
                    {"detector", to_string(vouch.detector.kind)},
-                   {"suspect_after_ms", whole("suspect_after", vouch.detector.timeout)},
-                   {"safety_margin_ms", whole("safety_margin", vouch.detector.safety_margin)},
                    {"lease_ms", whole("lease", vouch.lease)},
                    {"lease_mode", vouch.lease_mode == LeaseMode::kRefuse ? "refuse" : "wait_out"},
                    {"confirm_interval_ms", whole("confirm_interval", vouch.confirm_interval)},
@@ -131,7 +130,21 @@ class Writer {
                    {"clock_drift_ppm", vouch.clock_drift_ppm}};
     if (vouch.relay != RelayMode::kOff) config["relay"] = to_string(vouch.relay);
     if (profile) config["profile"] = to_string(*profile);
+    write_detector(vouch.detector, fixed.detector, config);
     member("config", config);
+  }
+
+  /// The numbers that differ from what the reader begins with.
+  void write_detector(const DetectorConfig& detector, const DetectorConfig& usual, Json& config) {
+    for (const DetectorField& field : kDetectorFields) {
+      const std::optional<std::int64_t> value = value_of(field, detector);
+      const std::string key(field.key);
+      if (!value) {
+        fail("config." + key + ": must be an integer, is " +
+             Json(exact_value(field, detector)).dump());
+      }
+      if (value != value_of(field, usual)) config[key] = value.value_or(0);
+    }
   }
 
   /// The profile that sets the round trip, which a scenario cannot name by itself.

@@ -68,10 +68,8 @@ class MemoryQueue {
  public:
   using ClientId = MemoryStore::ClientId;
 
-  struct Delivery {
-    ClientId client = 0;
-    std::variant<QueueReply, QueueNotice> what;
-  };
+  using Ways = Flights<QueueRequest, QueueReply, std::variant<QueueReply, QueueNotice>>;
+  using Delivery = Ways::Delivery;
 
   explicit MemoryQueue(Rng rng) : rng_(rng) {}
 
@@ -85,21 +83,13 @@ class MemoryQueue {
   [[nodiscard]] std::uint64_t notices_sent() const { return notices_sent_; }
 
  private:
-  struct Flight {
-    ClientId client = 0;
-    QueueRequest request;
-    Instant apply_at = kNever;
-    Instant reply_at = kNever;
-    std::optional<std::variant<QueueReply, QueueNotice>> reply;
-  };
-
   void apply_due(Instant now);
   void send_notices(Instant now);
 
   QueueTable table_;
   StoreFaults faults_;
   Rng rng_;
-  std::vector<Flight> flights_;
+  Ways flights_;
   std::map<SessionId, ClientId> clients_;
   std::uint64_t notices_sent_ = 0;
 };

@@ -1,9 +1,11 @@
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <map>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "vouch/detector/rng.h"
@@ -55,17 +57,93 @@ struct FlightPlan {
 [[nodiscard]] FlightPlan plan_flight(Rng& rng, const StoreFaults& faults, Instant now,
                                      Duration timeout);
 
+/// Requests on their way to a store and replies on their way back. `Told` is the reply to a
+/// request, `Reply` what else may come back as well. Not thread-safe: give it one owner.
+template <typename Request, typename Told, typename Reply = Told>
+class Flights {
+ public:
+  using ClientId = std::uint32_t;
+
+  struct Delivery {
+    ClientId client = 0;
+    Reply reply;
+  };
+
+  /// Arrives at the store, then its reply at the client.
+  struct Flight {
+    ClientId client = 0;
+    Request request;
+    Instant apply_at = kNever;
+    Instant reply_at = kNever;
+    std::optional<Reply> reply;  ///< Known before it is applied, or not at all.
+  };
+
+  void submit(ClientId client, const Request& request, const FlightPlan& plan) {
+    Flight flight{client, request, plan.apply_at, plan.reply_at, {}};
+    if (plan.told) {
+      flight.reply = Told{.id = request.id, .outcome = *plan.told, .trouble = plan.trouble};
+    }
+    flights_.push_back(std::move(flight));
+  }
+
+  /// Something that nobody asked for.
+  void send(ClientId client, Reply reply, Instant reply_at) {
+    flights_.push_back({client, {}, kNever, reply_at, std::move(reply)});
+  }
+
+  /// When something happens next; kNever if nothing is under way.
+  [[nodiscard]] Instant next_event() const {
+    Instant next = kNever;
+    for (const Flight& flight : flights_)
+      next = std::min({next, flight.apply_at, flight.reply_at});
+    return next;
+  }
+
+  /// What arrives first at the store, until `now`; of two at one instant what was sent first. Null:
+  /// nothing does. It is to be `done` before the next call.
+  [[nodiscard]] Flight* arrived(Instant now) { return earliest(&Flight::apply_at, now); }
+
+  /// It was applied, with this reply.
+  void done(Flight& flight, Told reply) {
+    if (!flight.reply) flight.reply = std::move(reply);
+    flight.apply_at = kNever;
+    drop_if_over(flight);
+  }
+
+  /// The next reply that has arrived at its client by `now`, if any.
+  [[nodiscard]] std::optional<Delivery> poll(Instant now) {
+    Flight* const first = earliest(&Flight::reply_at, now);
+    if (first == nullptr) return std::nullopt;
+    Delivery delivery{first->client, *first->reply};
+    first->reply_at = kNever;
+    drop_if_over(*first);
+    return delivery;
+  }
+
+ private:
+  Flight* earliest(Instant Flight::*at, Instant now) {
+    const auto first =
+        std::min_element(flights_.begin(), flights_.end(),
+                         [&](const Flight& a, const Flight& b) { return a.*at < b.*at; });
+    return first == flights_.end() || (*first).*at > now ? nullptr : &*first;
+  }
+
+  /// What was answered before it was applied is over when it has been applied.
+  void drop_if_over(const Flight& flight) {
+    if (flight.apply_at != kNever || flight.reply_at != kNever) return;
+    flights_.erase(flights_.begin() + (&flight - flights_.data()));
+  }
+
+  std::vector<Flight> flights_;
+};
+
 /// A store in memory behind a network that delays and loses, in virtual time. Its time is the
 /// simulation's or the test's; no node's clock.
 /// Not thread-safe: give it one owner.
 class MemoryStore {
  public:
   using ClientId = std::uint32_t;
-
-  struct Delivery {
-    ClientId client = 0;
-    StoreReply reply;
-  };
+  using Delivery = Flights<StoreRequest, StoreReply>::Delivery;
 
   explicit MemoryStore(Rng rng) : rng_(rng) {}
 
@@ -76,7 +154,7 @@ class MemoryStore {
   void submit(Instant now, ClientId client, const StoreRequest& request);
 
   /// When something happens next inside; kNever if nothing is under way.
-  [[nodiscard]] Instant next_event() const;
+  [[nodiscard]] Instant next_event() const { return flights_.next_event(); }
 
   /// Carries out what is due until `now`, in order of time, and gives the replies out one by one.
   [[nodiscard]] std::optional<Delivery> poll(Instant now);
@@ -84,21 +162,10 @@ class MemoryStore {
   [[nodiscard]] LockTable& table() { return table_; }
 
  private:
-  /// A request on its way: arrives at the store, then its reply at the client.
-  struct Flight {
-    ClientId client = 0;
-    StoreRequest request;
-    Instant apply_at = kNever;
-    Instant reply_at = kNever;
-    std::optional<StoreReply> reply;  ///< Known before it is applied, or not at all.
-  };
-
-  void apply_due(Instant now);
-
   LockTable table_;
   StoreFaults faults_;
   Rng rng_;
-  std::vector<Flight> flights_;
+  Flights<StoreRequest, StoreReply> flights_;
 };
 
 }  // namespace vouch::election

@@ -146,6 +146,7 @@ class GroupFleet {
   void handle_no_room(Core&, const Event&) {}
   void touch_all(Core& core, PeerIndex peer);
   void run_due(Core& core);
+  [[nodiscard]] bool may_begin(const Core& core, const Active& active) const;
   void heap_set(std::uint32_t number, Instant due);
   void heap_remove(std::uint32_t number);
   void heap_sift(std::uint32_t at);

@@ -82,6 +82,10 @@ class GroupWatch {
   [[nodiscard]] bool wants_round(const Core& core) const {
     return !leads_ && !is_in_flight() && core.now >= grace_until_ && !leader_is_fine(core);
   }
+  /// It has consented to another candidate, whose consent still runs.
+  [[nodiscard]] bool awaits(Instant now) const {
+    return now < hold_.until && hold_.candidate != self_;
+  }
   /// The round waits for others, and has had its time: the next group's turn.
   [[nodiscard]] bool may_yield(const Core& core) const;
   void yield(Core& core) { end_round(core); }
@@ -115,7 +119,8 @@ class GroupWatch {
   void handle_relayed_abdication(Core& core, Slot via, Slot from, const GroupRecord& record);
   /// A promise for what this node sent at `promised_at`, which `via` carried.
   void handle_relayed_promise(const Core& core, Slot promiser, Slot via, Instant promised_at);
-  void note_candidacy(Slot from, const Candidacy& candidacy) { views_[from].candidacy = candidacy; }
+  /// What the sender of `reply` says of itself, where answers carry that (ClaimMode::kDigest).
+  void note_candidacy(Slot from, const ConfirmReply& reply, const Candidacy& candidacy);
   /// The process that was `from` is gone: restarted (its new life spoke) or known dead.
   void handle_process_end(Core& core, Slot from);
 
