@@ -253,11 +253,16 @@ struct DriftLag {
   std::int64_t halves = 0;
 };
 
+DriftLag lag_of_adaptive(const DetectorConfig& detector) {
+  if (detector.memory) return {"heartbeat_interval 2r/(1-r)", 2};
+  return {"1000 heartbeat_interval 2r/(1-r)", 2000};
+}
+
 /// The subject's clock is slow, so that its heartbeats come ever later: offsets rise. NFD-E's mean
 /// of w offsets is that of (w+1)/2 heartbeats before the expected one, the least of up to 2w
 /// offsets that of 2w heartbeats before; the later mean of two windows is the short one's; the
-/// adaptive detector forgets its mean and follows the newest offset. Bertier's margin grows by the
-/// lag.
+/// adaptive detector forgets its mean and follows the newest offset, or, without memory, keeps a
+/// mean smoothed by a thousandth. Bertier's margin grows by the lag.
 DriftLag lag_of_slow(const DetectorConfig& detector) {
   const std::int64_t window = detector.window_size;
   switch (detector.kind) {
@@ -269,7 +274,7 @@ DriftLag lag_of_slow(const DetectorConfig& detector) {
       return {"heartbeat_interval 2r/(1-r) (detector.short_window_size+1)/2",
               std::int64_t{detector.short_window_size} + 1};
     case DetectorKind::kAdaptiveMargin:
-      return {"heartbeat_interval 2r/(1-r)", 2};
+      return lag_of_adaptive(detector);
     case DetectorKind::kBertier:
     case DetectorKind::kFixedTimeout:
     case DetectorKind::kPhiAccrual:
@@ -291,8 +296,9 @@ DriftLag lag_of_quick(const DetectorConfig& detector) {
       return {"heartbeat_interval 2r/(1-r) (detector.window_size+1)/2",
               std::int64_t{detector.window_size} + 1};
     case DetectorKind::kChenNfdS:
-    case DetectorKind::kAdaptiveMargin:
       return {"heartbeat_interval 2r/(1-r)", 2};
+    case DetectorKind::kAdaptiveMargin:
+      return lag_of_adaptive(detector);
     case DetectorKind::kFixedTimeout:
     case DetectorKind::kPhiAccrual:
     case DetectorKind::kPhiLogistic:

@@ -352,14 +352,14 @@ TEST(Lint, DriftIsJudgedForDetectorsWithASchedule) {
 
 /// How late the worst heartbeat comes after its expected arrival, or how early (below zero), when
 /// each comes `each` later than the sender's interval says. The margin is wide enough.
-Duration measured_lag(const MonitorConfig& config, Duration each) {
+Duration measured_lag(const MonitorConfig& config, Duration each, std::uint64_t count = 1500) {
   DetectorConfig detector = config.detector;
   detector.heartbeat_interval = config.heartbeat_interval;
   auto made = make_detector(detector);
   EXPECT_TRUE(made);
   Duration worst{};
   Instant now(10s);
-  for (std::uint64_t number = 1; number <= 1500; ++number) {
+  for (std::uint64_t number = 1; number <= count; ++number) {
     now += config.heartbeat_interval + each;
     const Duration late = now - (made->suspect_at() - detector.safety_margin);
     if (number > 1 && std::chrono::abs(late) > std::chrono::abs(worst)) worst = late;
@@ -386,6 +386,20 @@ TEST(Lint, TheLagOfDriftIsThatOfTheDetectors) {
     const Duration lag = Duration(in_lease->left.value()) - suspicion_silence(config);
     EXPECT_LE(std::chrono::abs(lag + measured_lag(config, -each)), 1us);
   }
+}
+
+// Its mean takes as long to follow as it is smoothed.
+TEST(Lint, WithoutMemoryTheAdaptiveDetectorLagsByItsMean) {
+  MonitorConfig config = with_drift(DetectorKind::kAdaptiveMargin);
+  config.clock_drift_ppm = 1000;
+  config.detector.safety_margin = 3s;
+  config.detector.memory = false;
+  const Duration lag = Duration(row_named(lint(config), "drift_in_margin").left.value());
+  EXPECT_EQ(lag, 200'201us);
+  const Duration measured = measured_lag(config, 200'200ns, 20'000);
+  EXPECT_LE(std::chrono::abs(lag - measured), lag / 500);
+  config.detector.memory = true;
+  EXPECT_LT(measured_lag(config, 200'200ns, 20'000), 1ms);
 }
 
 // Bertier's margin learns the lag of a slow clock, and cannot become less than nothing for a quick

@@ -441,6 +441,16 @@ TEST(ScenarioSchema, HasEveryFieldOfADetector) {
       EXPECT_EQ(config.at(key).at("enum"), field.at("enum"));
       continue;
     }
+    if (field.at("type") == "boolean") {
+      EXPECT_EQ(config.at(key).at("type"), "boolean");
+      EXPECT_EQ(config.at(key).at("default"), field.at("default"));
+      const auto error_with = [key = key](const std::string& value) {
+        return error_of(with("\"lease_ms\": 800", "\"" + key + "\": " + value));
+      };
+      EXPECT_NE(error_with("1"), "");
+      EXPECT_EQ(error_with("false").find(key), std::string::npos);
+      continue;
+    }
     ++numbers;
     const bool is_span = config.at(key).value("$ref", "") == "#/$defs/span";
     const auto least = is_span ? 1 : config.at(key).at("minimum").get<std::int64_t>();

@@ -108,6 +108,7 @@ TEST(ScenarioWriter, KeepsEveryFieldOfADetector) {
                 .threshold = 7.5,
                 .deviation_weight = 3.25,
                 .agility = 0.375,
+                .memory = false,
                 .window_size = 50,
                 .short_window_size = 2,
                 .quantile_per_thousand = 950,
@@ -120,6 +121,7 @@ TEST(ScenarioWriter, KeepsEveryFieldOfADetector) {
     EXPECT_EQ(again.threshold, detector.threshold);
     EXPECT_EQ(again.deviation_weight, detector.deviation_weight);
     EXPECT_EQ(again.agility, detector.agility);
+    EXPECT_EQ(again.memory, detector.memory);
     EXPECT_EQ(again.window_size, detector.window_size);
     EXPECT_EQ(again.short_window_size, detector.short_window_size);
     EXPECT_EQ(again.quantile_per_thousand, detector.quantile_per_thousand);

@@ -22,8 +22,9 @@ struct DetectorField {
   Limits limits;
 };
 
-/// Every number of a DetectorConfig but the heartbeat interval, which is the group's. The reader
-/// and the writer go through these, so that a file holds whatever detector can be configured.
+/// Every number of a DetectorConfig but the heartbeat interval, which is the group's (`memory`, of
+/// the adaptive kind, is no number). The reader and the writer go through these, so that a file
+/// holds whatever detector can be configured.
 inline constexpr DetectorField kDetectorFields[] = {
     {"suspect_after_ms", &DetectorConfig::timeout, {1, 3'600'000}},
     {"safety_margin_ms", &DetectorConfig::safety_margin, {0, 3'600'000}},

@@ -124,6 +124,7 @@ void read_config(const Value& object, sim::PolicySettings& settings, ErrorSink& 
     const auto v = fields.optional_integer(field.key, field.limits);
     if (v) set_field(field, vouch.detector, *v);
   }
+  if (const auto v = fields.optional_boolean("memory")) vouch.detector.memory = *v;
   take("lease_ms", vouch.lease);
   take("confirm_interval_ms", vouch.confirm_interval);
   take("consent_hold_ms", vouch.consent_hold);

@@ -145,6 +145,7 @@ class Writer {
       }
       if (value != value_of(field, usual)) config[key] = value.value_or(0);
     }
+    if (detector.memory != usual.memory) config["memory"] = detector.memory;
   }
 
   /// The profile that sets the round trip, which a scenario cannot name by itself.
