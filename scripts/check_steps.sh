@@ -74,9 +74,10 @@ step_release_all() {
   name_skipped build/release
 }
 
-# A program of many tests does not skip as a whole, for ctest to tell.
+# A program of many tests does not skip as a whole, for ctest to tell: it says how many of its tests did.
 name_skipped() {
-  sed -n 's/^\[  SKIPPED \] \([^ ]*[.][^ ]*\).*/\1 ***Skipped/p' "$1/Testing/Temporary/LastTest.log" | sort -u
+  awk '/^[0-9]+\/[0-9]+ Testing: / { name = $3 } /^\[  SKIPPED \]/ { print name " ***Skipped" }' \
+    "$1/Testing/Temporary/LastTest.log" | sort -u
 }
 
 step_headers() {
