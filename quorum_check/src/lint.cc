@@ -253,52 +253,36 @@ struct DriftLag {
   std::int64_t halves = 0;
 };
 
-DriftLag lag_of_adaptive(const DetectorConfig& detector) {
-  if (detector.memory) return {"heartbeat_interval 2r/(1-r)", 2};
-  return {"1000 heartbeat_interval 2r/(1-r)", 2000};
-}
+struct DriftLags {
+  DriftLag slow;   ///< The subject's clock is slow: its heartbeats come ever later, offsets rise.
+  DriftLag quick;  ///< Offsets fall.
+};
 
-/// The subject's clock is slow, so that its heartbeats come ever later: offsets rise. NFD-E's mean
-/// of w offsets is that of (w+1)/2 heartbeats before the expected one, the least of up to 2w
-/// offsets that of 2w heartbeats before; the later mean of two windows is the short one's; the
-/// adaptive detector forgets its mean and follows the newest offset, or, without memory, keeps a
-/// mean smoothed by a thousandth. Bertier's margin grows by the lag.
-DriftLag lag_of_slow(const DetectorConfig& detector) {
+/// NFD-E's mean of w offsets is that of (w+1)/2 heartbeats before the expected one. The least of up
+/// to 2w offsets is the oldest of rising ones, the newest of falling ones; the later mean of two
+/// windows that of the short one or the long one. Bertier's margin grows by the lag, but does not
+/// fall below zero. The adaptive detector forgets its mean and follows the newest offset, or,
+/// without memory, keeps a mean smoothed by a thousandth.
+DriftLags drift_lags(const DetectorConfig& detector) {
   const std::int64_t window = detector.window_size;
+  const DriftLag of_newest = {"heartbeat_interval 2r/(1-r)", 2};
+  const DriftLag of_mean = {"heartbeat_interval 2r/(1-r) (detector.window_size+1)/2", window + 1};
   switch (detector.kind) {
     case DetectorKind::kChen:
-      return {"heartbeat_interval 2r/(1-r) (detector.window_size+1)/2", window + 1};
+      return {of_mean, of_mean};
     case DetectorKind::kChenNfdS:
-      return {"heartbeat_interval 2r/(1-r) 2 detector.window_size", 4 * window};
+      return {{"heartbeat_interval 2r/(1-r) 2 detector.window_size", 4 * window}, of_newest};
     case DetectorKind::kTwoWindow:
-      return {"heartbeat_interval 2r/(1-r) (detector.short_window_size+1)/2",
-              std::int64_t{detector.short_window_size} + 1};
-    case DetectorKind::kAdaptiveMargin:
-      return lag_of_adaptive(detector);
+      return {{"heartbeat_interval 2r/(1-r) (detector.short_window_size+1)/2",
+               std::int64_t{detector.short_window_size} + 1},
+              of_mean};
     case DetectorKind::kBertier:
-    case DetectorKind::kFixedTimeout:
-    case DetectorKind::kPhiAccrual:
-    case DetectorKind::kPhiLogistic:
-    case DetectorKind::kPhiExponential:
-    case DetectorKind::kQuantile:
-      return {};
-  }
-  return {};
-}
-
-/// The subject's clock is quick: offsets fall. The least one is the newest, the later mean that of
-/// the long window, and Bertier's margin does not fall below zero.
-DriftLag lag_of_quick(const DetectorConfig& detector) {
-  switch (detector.kind) {
-    case DetectorKind::kChen:
-    case DetectorKind::kBertier:
-    case DetectorKind::kTwoWindow:
-      return {"heartbeat_interval 2r/(1-r) (detector.window_size+1)/2",
-              std::int64_t{detector.window_size} + 1};
-    case DetectorKind::kChenNfdS:
-      return {"heartbeat_interval 2r/(1-r)", 2};
-    case DetectorKind::kAdaptiveMargin:
-      return lag_of_adaptive(detector);
+      return {{}, of_mean};
+    case DetectorKind::kAdaptiveMargin: {
+      const DriftLag lag =
+          detector.memory ? of_newest : DriftLag{"1000 heartbeat_interval 2r/(1-r)", 2000};
+      return {lag, lag};
+    }
     case DetectorKind::kFixedTimeout:
     case DetectorKind::kPhiAccrual:
     case DetectorKind::kPhiLogistic:
@@ -324,7 +308,8 @@ Duration drift_lag(const MonitorConfig& config, const DriftLag& lag) {
 /// Detectors that keep the sender's schedule, whose clock runs at another rate.
 void add_drift_rows(std::vector<LintRow>& rows, const Knobs& k, const MonitorConfig& config) {
   if (suspicion_silence(config) == Duration::zero()) return;
-  if (const DriftLag lag = lag_of_slow(config.detector); lag.name != nullptr) {
+  const DriftLags lags = drift_lags(config.detector);
+  if (const DriftLag& lag = lags.slow; lag.name != nullptr) {
     rows.push_back(
         {.name = "drift_in_margin",
          .field = "detector.safety_margin",
@@ -333,7 +318,7 @@ void add_drift_rows(std::vector<LintRow>& rows, const Knobs& k, const MonitorCon
          .if_broken = Judgement::kWarning,
          .why = "each heartbeat of a peer whose clock is slow comes after its suspicion"});
   }
-  if (const DriftLag lag = lag_of_quick(config.detector); lag.name != nullptr) {
+  if (const DriftLag& lag = lags.quick; lag.name != nullptr) {
     // Whoever is earlier by more has a new schedule, and the estimate begins anew.
     const Duration most = suspicion_silence(config);
     const Duration late = drift_lag(config, lag);
